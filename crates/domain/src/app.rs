@@ -1,0 +1,60 @@
+//! Apps and what hangs on them without making a release.
+
+use crate::{AccountId, AppId, AppName, DomainId, DrainId, ReleaseId};
+use jiff::Timestamp;
+
+/// An app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct App {
+    pub id: AppId,
+    pub name: AppName,
+    pub owner: AccountId,
+    /// While on, the router answers every request with the maintenance page (H80).
+    pub maintenance: bool,
+    /// The stack that the next build uses, for example `kigo-13`.
+    pub build_stack: String,
+    /// The stack of the current slug.
+    pub stack: String,
+    /// The release whose dynos run; `None` until the first one succeeded.
+    pub current_release: Option<ReleaseId>,
+    /// What detected the last successful build, for example `Node.js`.
+    pub buildpack_provided_description: Option<String>,
+    /// Bytes of the app's git repository, as last measured.
+    pub repo_size: Option<u64>,
+    /// Bytes of the current slug.
+    pub slug_size: Option<u64>,
+    pub released_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// One entry of an app's ordered list of buildpacks, as the user wrote it: a name such as
+/// `heroku/nodejs`, or an address of a git repository or a `.tgz`.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct BuildpackRef(pub String);
+
+/// A host name that routes to an app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Domain {
+    pub id: DomainId,
+    pub app: AppId,
+    /// Lower-case ASCII host name (IDNA A-labels), without a trailing dot.
+    pub hostname: String,
+    /// False for the one default domain that the platform made.
+    pub custom: bool,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// A place to which an app's log lines are to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drain {
+    pub id: DrainId,
+    pub app: AppId,
+    pub url: String,
+    /// `d.<uuid>`, which names the drain to its receiver.
+    pub token: String,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}

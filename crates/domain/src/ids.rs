@@ -1,0 +1,69 @@
+//! Typed ids. Heroku's resources are named by UUID version 4 (RFC 9562); a typed id cannot be
+//! passed where another resource's id is meant.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+use uuid::Uuid;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// A fresh random id.
+            #[expect(clippy::new_without_default, reason = "an id is never a default")]
+            pub fn new() -> Self {
+                Self(Uuid::new_v4())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Uuid::parse_str(text).map(Self)
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// An account: a person who can log in.
+    AccountId
+    /// An app.
+    AppId
+    /// An OAuth authorization, of which the token is the usable part.
+    AuthorizationId
+    /// A build.
+    BuildId
+    /// A collaborator's place on an app.
+    CollaboratorId
+    /// A custom or default domain of an app.
+    DomainId
+    /// A log drain.
+    DrainId
+    /// One run of one dyno. `web.1` is a name that is reused; this is not.
+    DynoId
+    /// A row of an app's formation.
+    FormationId
+    /// An SSH public key of an account.
+    KeyId
+    /// A session for reading logs.
+    LogSessionId
+    /// A release.
+    ReleaseId
+    /// A slug: what a build made.
+    SlugId
+    /// An uploaded source tarball.
+    SourceId
+}

@@ -1,0 +1,32 @@
+//! The words of Kigo: names, ids and the things they name.
+//!
+//! Every other crate may use this one; this one uses none of them. It refuses to do input or
+//! output, to be async, to read the clock and to know about HTTP, SQL or containers. A value that
+//! can be built here is valid: names are parsed once, at the edge, and carried as types.
+
+pub mod app;
+pub mod build;
+pub mod digest;
+pub mod dyno;
+pub mod formation;
+pub mod ids;
+pub mod log_line;
+pub mod names;
+pub mod procfile;
+pub mod release;
+pub mod route;
+pub mod size;
+pub mod user;
+
+pub use app::{App, BuildpackRef, Domain, Drain};
+pub use build::{Build, BuildStatus};
+pub use digest::Digest;
+pub use dyno::{Dyno, DynoKind, DynoState};
+pub use formation::Formation;
+pub use ids::*;
+pub use log_line::{LogLine, LogSource};
+pub use names::{AppName, ConfigKey, DynoName, NameError, ProcessType};
+pub use procfile::Procfile;
+pub use release::{ConfigVars, Release, ReleaseStatus, Slug};
+pub use size::DynoSize;
+pub use user::{Account, Authorization};
