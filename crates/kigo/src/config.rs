@@ -1,0 +1,302 @@
+//! What an operator can set, and where it comes from: defaults, then the TOML file, then `KIGO_*`
+//! variables, then flags. Later ones win. A key the file has and this module does not know is an
+//! error, so that a misspelt setting cannot be silently ignored.
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Flags and variables of `kigo server`. Everything may also stand in the file.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct ServerArgs {
+    /// Where all state lives [default: /var/lib/kigo]
+    #[arg(long, env = "KIGO_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// A TOML file with settings
+    #[arg(long, env = "KIGO_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Address of the API and of git, plain HTTP and TLS on one port [default: 127.0.0.1:5000]
+    #[arg(long, env = "KIGO_API_LISTEN", value_name = "ADDRESS")]
+    pub api_listen: Option<SocketAddr>,
+    /// Address of the router, where apps are reached [default: 0.0.0.0:8080]
+    #[arg(long, env = "KIGO_ROUTER_LISTEN", value_name = "ADDRESS")]
+    pub router_listen: Option<SocketAddr>,
+    /// Address for attached dynos (`heroku run`), TLS [default: 127.0.0.1:5001]
+    #[arg(long, env = "KIGO_RENDEZVOUS_LISTEN", value_name = "ADDRESS")]
+    pub rendezvous_listen: Option<SocketAddr>,
+    /// Apps are at NAME.DOMAIN [default: localhost]
+    #[arg(long, env = "KIGO_BASE_DOMAIN", value_name = "DOMAIN")]
+    pub base_domain: Option<String>,
+    /// How clients reach the API [default: http://localhost:PORT]
+    #[arg(long, env = "KIGO_API_URL", value_name = "URL")]
+    pub api_url: Option<String>,
+    /// How people reach apps; {app} stands for the app's name [default: http://{app}.DOMAIN:PORT]
+    #[arg(long, env = "KIGO_APP_URL", value_name = "URL")]
+    pub app_url: Option<String>,
+    /// Addresses for dynos, an IPv4 network [default: 10.201.0.0/16]
+    #[arg(long, env = "KIGO_SUBNET", value_name = "CIDR")]
+    pub subnet: Option<String>,
+    /// Name servers for dynos [default: those of this machine]
+    #[arg(long, env = "KIGO_DNS", value_name = "ADDRESS", value_delimiter = ',')]
+    pub dns: Vec<IpAddr>,
+    /// What runs dynos: own, crun, runc or the path of an OCI runtime [default: own]
+    #[arg(long, env = "KIGO_RUNTIME", value_name = "RUNTIME")]
+    pub runtime: Option<String>,
+    /// Threads of the router [default: one per CPU]
+    #[arg(long, env = "KIGO_ROUTER_THREADS", value_name = "N")]
+    pub router_threads: Option<usize>,
+    /// Builds that run at once [default: 2]
+    #[arg(long, env = "KIGO_BUILD_CONCURRENCY", value_name = "N")]
+    pub build_concurrency: Option<usize>,
+    /// Memory of a build in MiB [default: 2560]
+    #[arg(long, env = "KIGO_BUILD_MEMORY", value_name = "MIB")]
+    pub build_memory: Option<u64>,
+    /// Disk of a build in MiB [default: 10240]
+    #[arg(long, env = "KIGO_BUILD_DISK", value_name = "MIB")]
+    pub build_disk: Option<u64>,
+    /// Minutes a build may take [default: 15]
+    #[arg(long, env = "KIGO_BUILD_TIMEOUT", value_name = "MINUTES")]
+    pub build_timeout: Option<u64>,
+    /// Compressed size of a slug at most, in MiB [default: 500]
+    #[arg(long, env = "KIGO_SLUG_LIMIT", value_name = "MIB")]
+    pub slug_limit: Option<u64>,
+    /// Disk a dyno may fill, in MiB [default: 1024]
+    #[arg(long, env = "KIGO_DYNO_DISK", value_name = "MIB")]
+    pub dyno_disk: Option<u64>,
+    /// Seconds a web dyno has for listening on its port [default: 60]
+    #[arg(long, env = "KIGO_BOOT_TIMEOUT", value_name = "SECONDS")]
+    pub boot_timeout: Option<u64>,
+    /// Form of the server's own log: text or json [default: text]
+    #[arg(long, env = "KIGO_LOG_FORMAT", value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+}
+
+/// Form of the server's own log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+/// The file: the same names as the flags, grouped.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    data_dir: Option<PathBuf>,
+    base_domain: Option<String>,
+    runtime: Option<String>,
+    log_format: Option<LogFormat>,
+    api: FileApi,
+    router: FileRouter,
+    rendezvous: FileListen,
+    network: FileNetwork,
+    build: FileBuild,
+    dyno: FileDyno,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileApi {
+    listen: Option<SocketAddr>,
+    url: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileRouter {
+    listen: Option<SocketAddr>,
+    app_url: Option<String>,
+    threads: Option<usize>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileListen {
+    listen: Option<SocketAddr>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileNetwork {
+    subnet: Option<String>,
+    dns: Vec<IpAddr>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileBuild {
+    concurrency: Option<usize>,
+    memory: Option<u64>,
+    disk: Option<u64>,
+    timeout: Option<u64>,
+    slug_limit: Option<u64>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileDyno {
+    disk: Option<u64>,
+    boot_timeout: Option<u64>,
+}
+
+/// All settings, decided.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    pub data_dir: PathBuf,
+    pub api_listen: SocketAddr,
+    pub router_listen: SocketAddr,
+    pub rendezvous_listen: SocketAddr,
+    pub base_domain: String,
+    /// `None` until the port is known, see [`Config::api_url`].
+    api_url: Option<String>,
+    app_url: Option<String>,
+    pub subnet: String,
+    /// Empty: this machine's.
+    pub dns: Vec<IpAddr>,
+    pub runtime: String,
+    pub router_threads: usize,
+    pub build_concurrency: usize,
+    /// Bytes.
+    pub build_memory: u64,
+    /// Bytes.
+    pub build_disk: u64,
+    pub build_timeout: Duration,
+    /// Bytes.
+    pub slug_limit: u64,
+    /// Bytes.
+    pub dyno_disk: u64,
+    pub boot_timeout: Duration,
+    pub log_format: LogFormat,
+}
+
+const MIB: u64 = 1 << 20;
+
+impl Config {
+    /// Reads the file, if one is named, and decides every setting.
+    pub fn resolve(args: &ServerArgs) -> Result<Self> {
+        let file = args.config.as_deref().map_or_else(|| Ok(File::default()), read_file)?;
+        Self::combine(args, file)
+    }
+
+    fn combine(args: &ServerArgs, file: File) -> Result<Self> {
+        let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+        let mib = |arg: Option<u64>, file: Option<u64>, default: u64| {
+            arg.or(file).unwrap_or(default).saturating_mul(MIB)
+        };
+        let config = Self {
+            data_dir: args.data_dir.clone().or(file.data_dir).unwrap_or_else(|| "/var/lib/kigo".into()),
+            api_listen: args.api_listen.or(file.api.listen).unwrap_or(loopback(5000)),
+            router_listen: args
+                .router_listen
+                .or(file.router.listen)
+                .unwrap_or(SocketAddr::from(([0, 0, 0, 0], 8080))),
+            rendezvous_listen: args.rendezvous_listen.or(file.rendezvous.listen).unwrap_or(loopback(5001)),
+            base_domain: args
+                .base_domain
+                .clone()
+                .or(file.base_domain)
+                .map_or_else(|| "localhost".into(), |domain| domain.trim_matches('.').to_ascii_lowercase()),
+            api_url: trimmed(args.api_url.clone().or(file.api.url)),
+            app_url: trimmed(args.app_url.clone().or(file.router.app_url)),
+            subnet: args.subnet.clone().or(file.network.subnet).unwrap_or_else(|| "10.201.0.0/16".into()),
+            dns: if args.dns.is_empty() { file.network.dns } else { args.dns.clone() },
+            runtime: args.runtime.clone().or(file.runtime).unwrap_or_else(|| "own".into()),
+            router_threads: args.router_threads.or(file.router.threads).unwrap_or(cpus),
+            build_concurrency: args.build_concurrency.or(file.build.concurrency).unwrap_or(2),
+            build_memory: mib(args.build_memory, file.build.memory, 2560),
+            build_disk: mib(args.build_disk, file.build.disk, 10 * 1024),
+            build_timeout: Duration::from_secs(
+                args.build_timeout.or(file.build.timeout).unwrap_or(15).saturating_mul(60),
+            ),
+            slug_limit: mib(args.slug_limit, file.build.slug_limit, 500),
+            dyno_disk: mib(args.dyno_disk, file.dyno.disk, 1024),
+            boot_timeout: Duration::from_secs(args.boot_timeout.or(file.dyno.boot_timeout).unwrap_or(60)),
+            log_format: args.log_format.or(file.log_format).unwrap_or_default(),
+        };
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<()> {
+        if !self.data_dir.is_absolute() {
+            bail!("data_dir must be an absolute path, not {}", self.data_dir.display());
+        }
+        if self.router_threads == 0 || self.build_concurrency == 0 {
+            bail!("router threads and build concurrency must be at least 1");
+        }
+        if self.app_url.as_deref().is_some_and(|url| !url.contains("{app}")) {
+            bail!("app_url must contain {{app}}, which stands for the app's name");
+        }
+        for (name, url) in [("api_url", &self.api_url), ("app_url", &self.app_url)] {
+            if url.as_deref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
+                bail!("{name} must start with http:// or https://");
+            }
+        }
+        Ok(())
+    }
+
+    /// How clients reach the API, without a slash at the end. `port` is the one really bound.
+    pub fn api_url(&self, port: u16) -> String {
+        self.api_url.clone().unwrap_or_else(|| format!("http://localhost:{port}"))
+    }
+
+    /// The pattern of apps' addresses, with `{app}` in it. `port` is the one really bound.
+    pub fn app_url(&self, port: u16) -> String {
+        self.app_url.clone().unwrap_or_else(|| {
+            let domain = &self.base_domain;
+            if port == 80 { format!("http://{{app}}.{domain}") } else { format!("http://{{app}}.{domain}:{port}") }
+        })
+    }
+}
+
+fn trimmed(url: Option<String>) -> Option<String> {
+    url.map(|url| url.trim_end_matches('/').to_owned())
+}
+
+fn read_file(path: &Path) -> Result<File> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("{} is not a valid configuration", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_stand_and_flags_win_over_the_file() {
+        let file: File = toml::from_str(
+            "base_domain = 'Apps.Example.com.'\n[api]\nlisten = '127.0.0.1:6000'\n[build]\nmemory = 100\n",
+        )
+        .unwrap();
+        let args = ServerArgs { build_memory: Some(200), ..ServerArgs::default() };
+        let config = Config::combine(&args, file).unwrap();
+        assert_eq!(config.data_dir, Path::new("/var/lib/kigo"));
+        assert_eq!(config.api_listen.port(), 6000);
+        assert_eq!(config.build_memory, 200 * MIB);
+        assert_eq!(config.app_url(8080), "http://{app}.apps.example.com:8080");
+        assert_eq!(config.api_url(6000), "http://localhost:6000");
+    }
+
+    #[test]
+    fn a_misspelt_key_is_an_error() {
+        assert!(toml::from_str::<File>("base_domian = 'x'").is_err());
+        assert!(toml::from_str::<File>("[api]\nport = 1").is_err());
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for args in [
+            ServerArgs { data_dir: Some("relative".into()), ..ServerArgs::default() },
+            ServerArgs { app_url: Some("http://example.com".into()), ..ServerArgs::default() },
+            ServerArgs { api_url: Some("example.com".into()), ..ServerArgs::default() },
+            ServerArgs { build_concurrency: Some(0), ..ServerArgs::default() },
+        ] {
+            assert!(Config::combine(&args, File::default()).is_err(), "{args:?}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The layering rules, checked against what the manifests say.
+//!
+//! A crate may only use crates of the layers below it, and the pure ones may not reach for time,
+//! files or the network. The table here is the one of ARCHITECTURE.md.
+
+use crate::shell::read;
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+/// Crate → crates of the workspace that it may name.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("wire", &[]),
+    ("planner", &["domain"]),
+    ("engine", &["domain"]),
+    ("router", &["domain"]),
+    ("logs", &["domain"]),
+    ("tls", &[]),
+    ("image", &["domain"]),
+    ("container", &["domain", "engine", "image"]),
+    ("builder", &["domain", "engine", "image"]),
+    ("store", &["domain"]),
+    ("engine-local", &["domain", "engine", "container", "image"]),
+    ("ops", &["domain", "store"]),
+    ("reconcile", &["domain", "planner", "store", "ops", "engine", "builder", "image", "logs"]),
+    ("api", &["domain", "wire", "ops", "logs"]),
+    ("git", &["domain", "ops"]),
+    ("client", &["domain", "wire"]),
+    ("cli", &["domain", "wire", "client"]),
+];
+
+/// Crates that decide without doing: what they must not depend on, and words they must not use.
+const PURE: &[&str] = &["domain", "planner"];
+const IMPURE_CRATES: &[&str] = &["tokio", "axum", "hyper", "reqwest", "sqlx", "rustix", "nix", "libc"];
+const IMPURE_WORDS: &[&str] = &[
+    "std::fs",
+    "std::process",
+    "std::net::Tcp",
+    "std::net::Udp",
+    "Timestamp::now",
+    "SystemTime::now",
+    "Instant::now",
+];
+
+/// Fails with every broken rule named.
+pub(crate) fn tidy() -> Result<()> {
+    let metadata =
+        read(Command::new("cargo").args(["metadata", "--format-version=1", "--no-deps", "--offline"]))?;
+    let metadata: Value = serde_json::from_str(&metadata).context("cargo metadata printed something else")?;
+    let rules: BTreeMap<&str, &[&str]> = MAY_USE.iter().copied().collect();
+    let mut broken = Vec::new();
+    let packages = metadata["packages"].as_array().context("no packages in the workspace")?;
+    let names: Vec<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
+    for package in packages {
+        let name = package["name"].as_str().unwrap_or_default();
+        let uses = package["dependencies"].as_array().cloned().unwrap_or_default();
+        for dependency in uses.iter().filter(|dependency| dependency["kind"].is_null()) {
+            let used = dependency["name"].as_str().unwrap_or_default();
+            if let Some(allowed) = rules.get(name)
+                && names.contains(&used)
+                && !allowed.contains(&used)
+            {
+                broken.push(format!("{name} may not use {used}"));
+            }
+            if PURE.contains(&name) && IMPURE_CRATES.contains(&used) {
+                broken.push(format!("{name} decides and may not use {used}"));
+            }
+        }
+    }
+    for name in PURE {
+        words(&Path::new("crates").join(name).join("src"), &mut broken)?;
+    }
+    if !broken.is_empty() {
+        bail!("broken layering rules:\n  {}", broken.join("\n  "));
+    }
+    Ok(())
+}
+
+fn words(folder: &Path, broken: &mut Vec<String>) -> Result<()> {
+    for entry in std::fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            words(&path, broken)?;
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            let text = std::fs::read_to_string(&path)?;
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            for word in IMPURE_WORDS.iter().filter(|word| code.contains(**word)) {
+                broken.push(format!("{} may not say {word}", path.display()));
+            }
+        }
+    }
+    Ok(())
+}
