@@ -1,6 +1,6 @@
 //! Apps and what hangs on them without making a release.
 
-use crate::{AccountId, AppId, AppName, DomainId, DrainId, ReleaseId};
+use crate::{AccountId, AppId, AppName, CollaboratorId, DomainId, DrainId, ReleaseId};
 use jiff::Timestamp;
 
 /// An app.
@@ -57,4 +57,49 @@ pub struct Drain {
     pub token: String,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+/// A person's place on an app; the owner has one too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collaborator {
+    pub id: CollaboratorId,
+    pub app: AppId,
+    pub account: AccountId,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// What is to be cleared away outside the database, kept until it is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chore {
+    pub id: uuid::Uuid,
+    pub kind: ChoreKind,
+    /// Not necessarily an app that exists any more.
+    pub app: AppId,
+    pub app_name: AppName,
+    pub created_at: Timestamp,
+}
+
+/// Which things are to be cleared away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ChoreKind {
+    /// Everything of a destroyed app: containers, repository, log, builds' output, caches.
+    AppDestroyed,
+    /// The app's build cache.
+    PurgeCache,
+}
+
+impl ChoreKind {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AppDestroyed => "app-destroyed",
+            Self::PurgeCache => "purge-cache",
+        }
+    }
+
+    /// Reads that word.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::AppDestroyed, Self::PurgeCache].into_iter().find(|kind| kind.as_str() == text)
+    }
 }

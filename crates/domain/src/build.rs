@@ -1,6 +1,6 @@
 //! Builds: from source to slug.
 
-use crate::{AccountId, AppId, BuildId, BuildpackRef, Digest, ReleaseId, SlugId};
+use crate::{AccountId, AppId, BuildId, BuildpackRef, Digest, ReleaseId, SlugId, SourceId};
 use jiff::Timestamp;
 
 /// Where a build stands. `Pending` covers waiting and running, as in the Platform API.
@@ -58,4 +58,18 @@ pub struct Build {
     pub started_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+/// A place to upload a source tarball to, and what was uploaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub id: SourceId,
+    pub account: AccountId,
+    /// Unguessable part of the address that takes the upload.
+    pub upload_key: String,
+    /// Unguessable part of the address a build can read it from.
+    pub download_key: String,
+    /// Digest of the tarball in the blob store, once it is there.
+    pub digest: Option<Digest>,
+    pub created_at: Timestamp,
 }

@@ -15,6 +15,22 @@ pub enum DynoKind {
     Release,
 }
 
+impl DynoKind {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Formation => "formation",
+            Self::OneOff => "one-off",
+            Self::Release => "release",
+        }
+    }
+
+    /// Reads that word.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Formation, Self::OneOff, Self::Release].into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
 /// Where a dyno stands. The first five are the Platform API's words; `Complete` ends a one-off and
 /// is seen in the log only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -18,8 +18,8 @@ pub mod route;
 pub mod size;
 pub mod user;
 
-pub use app::{App, BuildpackRef, Domain, Drain};
-pub use build::{Build, BuildStatus};
+pub use app::{App, BuildpackRef, Chore, ChoreKind, Collaborator, Domain, Drain};
+pub use build::{Build, BuildStatus, Source};
 pub use digest::Digest;
 pub use dyno::{Dyno, DynoKind, DynoState};
 pub use formation::Formation;
@@ -29,4 +29,4 @@ pub use names::{AppName, ConfigKey, DynoName, NameError, ProcessType};
 pub use procfile::Procfile;
 pub use release::{ConfigVars, Release, ReleaseStatus, Slug};
 pub use size::DynoSize;
-pub use user::{Account, Authorization};
+pub use user::{Account, Authorization, AuthorizationKind, SshKey};

@@ -33,6 +33,8 @@ pub struct Slug {
     pub stack: String,
     /// Unguessable part of the upload address.
     pub upload_key: String,
+    /// Its image was given up to save space; releases of it cannot be rolled back to.
+    pub expired: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }

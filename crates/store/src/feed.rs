@@ -1,0 +1,65 @@
+//! The change feed: one counter for each table and one for all, moved after a commit.
+
+use tokio::sync::watch;
+
+/// A group of rows that change together, by which a reader of the feed says what concerns it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    Accounts,
+    /// Apps with their config vars, features, buildpacks and collaborators.
+    Apps,
+    Builds,
+    Chores,
+    Domains,
+    Drains,
+    Dynos,
+    Formation,
+    Releases,
+    Slugs,
+    Sources,
+}
+
+const TABLES: usize = Table::Sources as usize + 1;
+
+/// The sending side.
+pub(crate) struct Feed {
+    any: watch::Sender<u64>,
+    each: [watch::Sender<u64>; TABLES],
+}
+
+impl Feed {
+    pub(crate) fn new() -> Self {
+        Self { any: watch::Sender::new(0), each: std::array::from_fn(|_| watch::Sender::new(0)) }
+    }
+
+    pub(crate) fn any(&self) -> watch::Receiver<u64> {
+        self.any.subscribe()
+    }
+
+    pub(crate) fn of(&self, table: Table) -> watch::Receiver<u64> {
+        self.each[table as usize].subscribe()
+    }
+
+    /// Tells the readers of every table in `touched`.
+    pub(crate) fn publish(&self, touched: Touched) {
+        if touched.0 == 0 {
+            return;
+        }
+        for (index, sender) in self.each.iter().enumerate() {
+            if touched.0 & (1 << index) != 0 {
+                sender.send_modify(|count| *count += 1);
+            }
+        }
+        self.any.send_modify(|count| *count += 1);
+    }
+}
+
+/// Which tables a transaction has written to.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Touched(u32);
+
+impl Touched {
+    pub(crate) fn add(&mut self, table: Table) {
+        self.0 |= 1 << table as usize;
+    }
+}
