@@ -1,0 +1,154 @@
+//! The image store: one handle for blobs, layers, images and what is swept away.
+
+use crate::blobs::{Blob, BlobWriter, Blobs};
+use crate::collect::Pins;
+use crate::layers::Layers;
+use crate::pack::PackError;
+use crate::unpack::UnpackError;
+use bytes::{Bytes, BytesMut};
+use domain::Digest;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// Images on this machine's disk. Cloning gives another handle to the same store.
+#[derive(Clone, Debug)]
+pub struct ImageStore {
+    pub(crate) blobs: Arc<Blobs>,
+    pub(crate) layers: Arc<Layers>,
+    pub(crate) pins: Arc<Pins>,
+}
+
+/// Why the store could not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("{0} is not in the image store")]
+    NotFound(Digest),
+    #[error("expected content {expected}, got {actual}")]
+    DigestMismatch { expected: Digest, actual: Digest },
+    #[error("the content is larger than {limit} bytes")]
+    TooLarge { limit: u64 },
+    /// What is on disk is not what was put there, or is no image.
+    #[error("{digest} in the image store is damaged: {why}")]
+    Corrupt { digest: Digest, why: &'static str },
+    #[error("cannot unpack the layer")]
+    Unpack(#[from] UnpackError),
+    #[error("cannot pack the layer")]
+    Pack(#[from] PackError),
+    #[error("cannot {doing}")]
+    System {
+        doing: String,
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl StoreError {
+    /// Whether the disk is full.
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            Self::System { source, .. } => is_disk_full(source),
+            Self::Unpack(error) => error.is_disk_full(),
+            Self::Pack(error) => error.is_disk_full(),
+            _ => false,
+        }
+    }
+}
+
+/// Whether the system said that there is no space left, or no quota.
+pub(crate) fn is_disk_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// For `map_err`: what was being done, and to which path. Takes our own error out again where it
+/// had to travel as an [`io::Error`].
+pub(crate) fn at(doing: &str, path: &Path) -> impl Fn(io::Error) -> StoreError + use<> {
+    let doing = format!("{doing} {}", path.display());
+    move |source| match source.downcast::<StoreError>() {
+        Ok(error) => error,
+        Err(source) => StoreError::System { doing: doing.clone(), source },
+    }
+}
+
+impl ImageStore {
+    /// Opens the store in a data directory (`blobs/` and `layers/`), and makes it if need be.
+    pub fn open(data: &Path) -> Result<Self, StoreError> {
+        Ok(Self {
+            blobs: Arc::new(Blobs::open(data)?),
+            layers: Arc::new(Layers::open(data)?),
+            pins: Arc::default(),
+        })
+    }
+
+    /// Starts a blob of at most `limit` bytes, to be written and [finished](BlobWriter::finish).
+    pub fn begin_blob(&self, limit: u64) -> Result<BlobWriter, StoreError> {
+        self.blobs.writer(limit)
+    }
+
+    /// Stores all that `reader` gives, at most `limit` bytes; with `expected`, only if that is its
+    /// digest.
+    pub fn put_blob(
+        &self,
+        mut reader: impl Read,
+        limit: u64,
+        expected: Option<&Digest>,
+    ) -> Result<Blob, StoreError> {
+        let mut writer = self.begin_blob(limit)?;
+        io::copy(&mut reader, &mut writer).map_err(at("receive into", self.blobs.incoming()))?;
+        writer.finish(expected)
+    }
+
+    /// As [`put_blob`](Self::put_blob), for a stream of an async world. Dropping the future stores
+    /// nothing.
+    pub async fn receive_blob(
+        &self,
+        mut reader: impl AsyncRead + Unpin,
+        limit: u64,
+        expected: Option<Digest>,
+    ) -> Result<Blob, StoreError> {
+        // The end is a message of its own: a channel that only closes means that nobody waits.
+        let (sender, mut receiver) = tokio::sync::mpsc::channel::<Option<Bytes>>(8);
+        let store = self.clone();
+        let fail = at("receive into", self.blobs.incoming());
+        let writing = tokio::task::spawn_blocking(move || {
+            let mut writer = store.begin_blob(limit)?;
+            let fail = at("receive into", store.blobs.incoming());
+            loop {
+                match receiver.blocking_recv() {
+                    Some(Some(piece)) => writer.write_all(&piece).map_err(&fail)?,
+                    Some(None) => return writer.finish(expected.as_ref()),
+                    None => return Err(fail(io::ErrorKind::Interrupted.into())),
+                }
+            }
+        });
+        let mut buffer = BytesMut::new();
+        loop {
+            buffer.reserve(128 << 10);
+            let end = reader.read_buf(&mut buffer).await.map_err(&fail)? == 0;
+            let piece = (!end).then(|| buffer.split().freeze());
+            // A writer that has given up says why below.
+            if sender.send(piece).await.is_err() || end {
+                break;
+            }
+        }
+        writing.await.map_err(|error| fail(io::Error::other(error)))?
+    }
+
+    /// Opens a blob for reading.
+    pub fn open_blob(&self, digest: &Digest) -> Result<File, StoreError> {
+        self.blobs.open_blob(digest)
+    }
+
+    /// Bytes of a blob.
+    pub fn blob_size(&self, digest: &Digest) -> Result<u64, StoreError> {
+        let file = self.open_blob(digest)?;
+        Ok(file.metadata().map_err(at("look at", &self.blobs.path(digest)))?.len())
+    }
+
+    /// Whether a blob is there.
+    pub fn has_blob(&self, digest: &Digest) -> bool {
+        self.blobs.path(digest).exists()
+    }
+}
