@@ -1,0 +1,301 @@
+//! Every command of the official CLI that Kigo promises, once.
+
+use crate::run;
+use anyhow::{Context, Result, bail, ensure};
+use e2e::{App, Output, Server, server, until};
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+
+/// Runs a command line and looks for words in what it prints.
+type Line<'a> = (&'a str, &'a str);
+
+/// Everything that is one line and one answer, in an order in which each finds what it needs.
+pub(crate) fn every_command_of_the_list(server: &Server) -> Result<()> {
+    run(async {
+        let app = App::tiny(server, "listed-app", "listed")?;
+        app.push()?.ok()?;
+        app.up(&["web.1"]).await?;
+        let lines: &[Line<'_>] = &[
+            ("auth:whoami", "admin@example.com"),
+            ("auth:token", server::TOKEN),
+            ("apps", "listed-app"),
+            ("apps:info", "=== listed-app"),
+            ("info --json", "\"name\": \"listed-app\""),
+            ("apps:stacks", "kigo-13"),
+            ("regions", "localhost"),
+            ("access", "admin@example.com"),
+            ("features", "App Features listed-app"),
+            ("domains", "listed-app.localhost"),
+            ("drains", ""),
+            ("status", "No known issues"),
+            ("config:set A=1 B=two", "done, v4"),
+            ("config", "two"),
+            ("config:get A", "1"),
+            ("config:unset B", "done, v5"),
+            ("releases", "Current: v5"),
+            ("releases:info v4", "Set A, B config vars"),
+            ("releases:info", "Remove B config vars"),
+            ("rollback v3", "done, v6"),
+            ("releases", "Rollback to v3"),
+            ("ps:scale", "web=1:Basic"),
+            ("ps:scale web=2", "now running web at 2:Basic"),
+            ("ps:scale web=-1", "now running web at 1:Basic"),
+            ("ps:type web=standard-1x", "Standard-1X"),
+            ("ps:type", "Standard-1X"),
+            ("ps", "web (Standard-1X)"),
+            ("ps:wait", ""),
+            ("ps:restart web.1", "done"),
+            ("ps:restart web", "done"),
+            ("ps:restart", "done"),
+            ("ps:stop web.1", "done"),
+            ("maintenance", "off"),
+            ("maintenance:on", "done"),
+            ("maintenance", "on"),
+            ("maintenance:off", "done"),
+            ("buildpacks", ""),
+            ("buildpacks:set heroku/nodejs", "Buildpack set"),
+            ("buildpacks:add --index 1 https://example.com/some.tgz", "Buildpack added"),
+            ("buildpacks", "https://example.com/some.tgz"),
+            ("buildpacks:remove https://example.com/some.tgz", "Buildpack removed"),
+            ("buildpacks:clear", "Buildpacks cleared"),
+            ("authorizations", ""),
+            ("authorizations:create --description testing --short", "KIGO-"),
+            ("authorizations", "testing"),
+            ("sessions", ""),
+            ("git:remote", "set git remote heroku"),
+            ("apps:rename renamed-app", "done"),
+            ("info --app renamed-app", "=== renamed-app"),
+        ];
+        for (line, words) in lines {
+            let answer = app.heroku(&line.split(' ').collect::<Vec<_>>())?.ok()?;
+            answer.says(words)?;
+        }
+        app.git(&["remote", "get-url", "heroku"])?.ok()?.says("/renamed-app.git")?;
+        keys(server)?;
+        authorizations(server)?;
+        maintenance(server).await?;
+        server.heroku(&["apps:destroy", "--app", "renamed-app", "--confirm", "listed-app"])?.fails()?;
+        server.heroku(&["apps:destroy", "--app", "renamed-app", "--confirm", "renamed-app"])?.ok()?;
+        server.heroku(&["info", "--app", "renamed-app"])?.fails()?.says("Couldn't find that app.")?;
+        Ok(())
+    })
+}
+
+fn keys(server: &Server) -> Result<()> {
+    let key = server.folder("id_test");
+    let _ = std::fs::remove_file(&key);
+    let public = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGYV1ou5FaWN0vg2uOBrsE5SAJPcpQG9J1jWRPDbvbr6 tester@example.com\n";
+    std::fs::write(server.folder("id_test.pub"), public)?;
+    let path = server.folder("id_test.pub").display().to_string();
+    server.heroku(&["keys:add", &path, "--yes"])?.ok()?.says("Uploading")?;
+    server.heroku(&["keys"])?.ok()?.says("tester@example.com")?;
+    server.heroku(&["keys:remove", "tester@example.com"])?.ok()?;
+    server.heroku(&["keys:add", &path, "--yes"])?.ok()?;
+    server.heroku(&["keys:clear"])?.ok()?;
+    server.heroku(&["keys"])?.ok()?.says("You have no SSH keys")?;
+    Ok(())
+}
+
+fn authorizations(server: &Server) -> Result<()> {
+    let made = server.heroku(&["authorizations:create", "--description", "to rotate", "--json"])?.ok()?;
+    let made: serde_json::Value = serde_json::from_str(&made.stdout)?;
+    let id = made["id"].as_str().context("an id")?;
+    let token = made["access_token"]["token"].as_str().context("a token")?;
+    server.heroku(&["authorizations:info", id])?.ok()?.says("to rotate")?;
+    server.heroku(&["authorizations:update", id, "--description", "renamed"])?.ok()?;
+    let rotated = server.heroku(&["authorizations:rotate", id])?.ok()?;
+    rotated.says_not(token)?;
+    server.heroku(&["authorizations:revoke", id])?.ok()?;
+    server.heroku(&["authorizations:info", id])?.fails()?;
+    Ok(())
+}
+
+async fn maintenance(server: &Server) -> Result<()> {
+    let app = App { server, name: "renamed-app".into(), checkout: server.folder("listed-app") };
+    app.answers("listed from web.1").await?;
+    app.heroku(&["maintenance:on"])?.ok()?;
+    until("the maintenance page", async || match app.get("/").await {
+        Ok(answer) if answer.status == 503 => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await?;
+    app.logs_say("code=H80 desc=\"Maintenance mode\"").await?;
+    app.heroku(&["maintenance:off"])?.ok()?;
+    app.answers("listed from web.1").await?;
+    Ok(())
+}
+
+/// `heroku login -i` at a terminal, and git with what it stored.
+pub(crate) fn login_with_a_password(server: &Server) -> Result<()> {
+    let home = server.folder("login-home");
+    std::fs::create_dir_all(&home)?;
+    let mut login = Command::new("script");
+    let heroku = server::heroku()?.display().to_string();
+    login.args(["--quiet", "--return", "--command", &format!("{heroku} login -i"), "/dev/null"]);
+    login.envs(server.client_env()?).env_remove("HEROKU_API_KEY").env("HOME", &home);
+    login.env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR");
+    let mut child = login.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let (mut input, mut output) =
+        (child.stdin.take().context("stdin")?, child.stdout.take().context("stdout")?);
+    let mut seen = String::new();
+    for (prompt, answer) in [("Email", server::EMAIL), ("Password", server::PASSWORD)] {
+        read_until(&mut output, &mut seen, prompt)?;
+        write!(input, "{answer}\r")?;
+        input.flush()?;
+    }
+    read_until(&mut output, &mut seen, "Logged in as")?;
+    drop(input);
+    child.wait()?;
+    let netrc = std::fs::read_to_string(home.join(".netrc")).context("login writes .netrc")?;
+    ensure!(netrc.contains("localhost:"), "for this server: {netrc}");
+    let mut whoami = server.heroku_command(&["auth:whoami"])?;
+    Output::of(whoami.env_remove("HEROKU_API_KEY").env("HOME", &home))?.ok()?.says(server::EMAIL)?;
+    let mut logout = server.heroku_command(&["logout"])?;
+    Output::of(logout.env_remove("HEROKU_API_KEY").env("HOME", &home))?.ok()?;
+    Ok(())
+}
+
+fn read_until(output: &mut impl Read, seen: &mut String, words: &str) -> Result<()> {
+    let mut bytes = [0; 1024];
+    while !seen.contains(words) {
+        match output.read(&mut bytes)? {
+            0 => bail!("ended before it said {words:?}: {seen}"),
+            count => seen.push_str(&String::from_utf8_lossy(&bytes[..count])),
+        }
+    }
+    Ok(())
+}
+
+/// `run`, `run:detached`, their exit codes, input and environment.
+pub(crate) fn one_off_dynos(server: &Server) -> Result<()> {
+    run(async {
+        let app = App::tiny(server, "one-off-app", "one-off")?;
+        app.push()?.ok()?;
+        app.heroku(&["config:set", "WORD=from config"])?.ok()?;
+        let run = app.heroku(&["run", "--exit-code", "--", "bash -c 'echo $WORD in $DYNO; exit 7'"])?;
+        ensure!(run.code == 7, "the exit code is the command's: {run:?}");
+        run.says("from config in run.")?;
+        let run = app.heroku(&[
+            "run",
+            "--exit-code",
+            "--env",
+            "MORE=1;LESS=0",
+            "--",
+            "echo $MORE $LESS; pwd; whoami",
+        ])?;
+        run.ok()?.says("1 0")?.says("/app")?.says("dyno")?;
+        let mut piped = server.heroku_command(&["run", "--no-tty", "--app", "one-off-app", "--", "cat"])?;
+        let mut child = piped.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        child.stdin.take().context("stdin")?.write_all(b"through the pipe\n")?;
+        let output = child.wait_with_output()?;
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        ensure!(printed.contains("through the pipe"), "input reaches the dyno: {output:?}");
+        app.heroku(&["run:detached", "echo detached as $DYNO"])?.ok()?.says("run.")?;
+        app.logs_say("detached as run.").await?;
+        let log = app.logs_say("State changed from up to complete").await?;
+        ensure!(log.contains("Starting process with command `echo detached as $DYNO`"), "{log}");
+        Ok(())
+    })
+}
+
+/// Classic buildpacks: a tarball by address, two in order, what the first exports.
+pub(crate) fn buildpacks_by_address(server: &Server) -> Result<()> {
+    run(async {
+        let app = App::create(server, "classic-app")?;
+        let first = classic(
+            server,
+            "first",
+            "echo 'export FROM_FIRST=handed-on' > \"$(dirname \"$0\")/../export\"",
+            "",
+        )?;
+        let second = classic(
+            server,
+            "second",
+            "echo \"       got $FROM_FIRST and $(cat \"$3/SECRET\") on $STACK\"; mkdir -p $1/.profile.d; echo 'export GREETING=hi' > $1/.profile.d/greet.sh",
+            "default_process_types:\n  web: while true; do printf 'HTTP/1.1 200 OK\\r\\nContent-Length: 3\\r\\nConnection: close\\r\\n\\r\\nhi\\n' | busybox nc -l -p $PORT; done\n",
+        )?;
+        let files = serve(vec![("first.tgz", first), ("second.tgz", second)]).await?;
+        app.heroku(&["config:set", "SECRET=sealed"])?.ok()?;
+        app.heroku(&["buildpacks:set", &format!("{files}/first.tgz")])?.ok()?;
+        app.heroku(&["buildpacks:add", &format!("{files}/second.tgz")])?.ok()?;
+        app.write("anything.txt", "x")?;
+        app.commit("first")?;
+        let push = app.push()?.ok()?;
+        let push = push.says("first app detected")?.says("second app detected")?;
+        push.says("got handed-on and sealed on kigo-13")?.says("Default types for buildpack -> web")?;
+        app.heroku(&["run", "--exit-code", "--", "test $GREETING = hi"])?.ok()?;
+        Ok(())
+    })
+}
+
+fn classic(server: &Server, name: &str, compile: &str, release: &str) -> Result<Vec<u8>> {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = server.folder(&format!("buildpack-{name}"));
+    std::fs::create_dir_all(folder.join("bin"))?;
+    for (file, text) in [
+        ("detect", format!("echo {name}")),
+        ("compile", compile.to_owned()),
+        ("release", format!("cat <<'YAML'\n---\n{release}YAML")),
+    ] {
+        let path = folder.join("bin").join(file);
+        std::fs::write(&path, format!("#!/usr/bin/env bash\nset -e\n{text}\n"))?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
+    }
+    let archive = server.folder(&format!("{name}.tgz"));
+    Output::of(Command::new("tar").arg("-czf").arg(&archive).arg("-C").arg(&folder).arg("."))?.ok()?;
+    Ok(std::fs::read(archive)?)
+}
+
+/// A web server for a few files, on loopback.
+async fn serve(files: Vec<(&'static str, Vec<u8>)>) -> Result<String> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = vec![0; 4096];
+            let Ok(count) = stream.read(&mut head).await else { continue };
+            let head = String::from_utf8_lossy(&head[..count]).into_owned();
+            let found = files.iter().find(|(name, _)| head.starts_with(&format!("GET /{name} ")));
+            let (status, body) = found.map_or(("404 Not Found", &[][..]), |(_, body)| ("200 OK", body));
+            let _ = stream
+                .write_all(
+                    format!(
+                        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                        body.len()
+                    )
+                    .as_bytes(),
+                )
+                .await;
+            let _ = stream.write_all(body).await;
+        }
+    });
+    Ok(format!("http://{address}"))
+}
+
+/// `POST /apps/{app}/builds` with an uploaded source, its output stream, and its release.
+pub(crate) fn builds_from_a_tarball(server: &Server) -> Result<()> {
+    run(async {
+        let app = App::tiny(server, "tarball-app", "tarball")?;
+        let archive = server.folder("tarball.tgz");
+        let mut git = Command::new("git");
+        // As code hosts make them: everything below one folder.
+        git.args(["archive", "--format=tar.gz", "--prefix=tarball-1.0/", "--output"])
+            .arg(&archive)
+            .arg("HEAD");
+        Output::of(git.current_dir(&app.checkout))?.ok()?;
+        let build = crate::failures::build_from(server, &app.name, std::fs::read(&archive)?).await?;
+        let stream = build["output_stream_url"].as_str().context("an output address")?;
+        let output = until("the build's output", async || {
+            let answer = reqwest::get(stream).await.map_err(|error| error.to_string())?;
+            if !answer.status().is_success() {
+                return Err(answer.status().to_string());
+            }
+            answer.text().await.map_err(|error| error.to_string())
+        })
+        .await?;
+        ensure!(output.contains("Node.js app detected"), "the stream has the whole output: {output}");
+        app.answers("tarball from web.1").await?;
+        Ok(())
+    })
+}

@@ -1,0 +1,102 @@
+//! End-to-end tests: the official CLI, real git, real builds, real containers.
+//!
+//! One platform serves most stories, each with its own apps; stories that kill the server start
+//! one for themselves. The platforms are purged at the end, and what stays on the machine fails
+//! the run.
+
+mod commands;
+mod deploys;
+mod failures;
+mod isolation;
+mod kills;
+mod tour;
+
+use anyhow::Result;
+use e2e::Server;
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
+
+/// A story that shares the platform with others.
+type Shared = fn(&Server) -> Result<()>;
+/// A story that needs a platform of its own, because it kills it.
+type Alone = fn() -> Result<()>;
+
+const SHARED: &[(&str, Shared)] = &[
+    ("tour::from_login_to_a_running_app", tour::from_login_to_a_running_app),
+    ("tour::the_sample_app_runs_all_its_process_types", tour::the_sample_app_runs_all_its_process_types),
+    ("tour::kigos_own_cli_does_the_same", tour::kigos_own_cli_does_the_same),
+    ("commands::every_command_of_the_list", commands::every_command_of_the_list),
+    ("commands::login_with_a_password", commands::login_with_a_password),
+    ("commands::one_off_dynos", commands::one_off_dynos),
+    ("commands::buildpacks_by_address", commands::buildpacks_by_address),
+    ("commands::builds_from_a_tarball", commands::builds_from_a_tarball),
+    ("deploys::two_dynos_serve_in_turn", deploys::two_dynos_serve_in_turn),
+    ("deploys::the_same_commit_is_no_new_release", deploys::the_same_commit_is_no_new_release),
+    ("deploys::twenty_deploys_drop_no_request", deploys::twenty_deploys_drop_no_request),
+    ("failures::a_failing_build_moves_nothing", failures::a_failing_build_moves_nothing),
+    (
+        "failures::a_failing_release_command_keeps_the_old_release",
+        failures::a_failing_release_command_keeps_the_old_release,
+    ),
+    ("failures::bad_input_is_answered_clearly", failures::bad_input_is_answered_clearly),
+    ("failures::a_crashing_dyno_is_told_and_retried", failures::a_crashing_dyno_is_told_and_retried),
+    ("failures::hostile_tarballs_are_refused", failures::hostile_tarballs_are_refused),
+    ("isolation::a_dyno_reaches_nothing_it_should_not", isolation::a_dyno_reaches_nothing_it_should_not),
+    ("isolation::a_dyno_cannot_take_the_machine_down", isolation::a_dyno_cannot_take_the_machine_down),
+];
+
+const ALONE: &[(&str, Alone)] = &[
+    ("kills::during_a_build", kills::during_a_build),
+    ("kills::during_a_release_command", kills::during_a_release_command),
+    ("kills::during_a_scale_up", kills::during_a_scale_up),
+    ("kills::during_a_tail", kills::during_a_tail),
+    ("kills::during_steady_traffic", kills::during_steady_traffic),
+];
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // Two cores build and serve; more stories at once only make each other late.
+    arguments.test_threads.get_or_insert(3);
+    let platform: Arc<OnceLock<Result<Server, String>>> = Arc::default();
+    let shared = SHARED.iter().map(|(name, story)| {
+        let platform = platform.clone();
+        Trial::test(*name, move || told(story(shared_platform(&platform)?)))
+    });
+    let alone = ALONE.iter().map(|(name, story)| Trial::test(*name, move || told(story())));
+    let conclusion = libtest_mimic::run(&arguments, shared.chain(alone).collect());
+    let clean = match Arc::into_inner(platform).and_then(OnceLock::into_inner) {
+        Some(Ok(server)) => server.purge(),
+        _ => Ok(()),
+    };
+    match clean {
+        Ok(()) => conclusion.exit_code(),
+        Err(error) => {
+            report(&format!("purging the shared platform: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn shared_platform(platform: &OnceLock<Result<Server, String>>) -> Result<&Server, Failed> {
+    platform
+        .get_or_init(|| {
+            run(Server::start("shared", &[("KIGO_DYNO_DISK", "256")])).map_err(|error| format!("{error:#}"))
+        })
+        .as_ref()
+        .map_err(|error| Failed::from(format!("the platform did not start: {error}")))
+}
+
+/// Runs the asynchronous part of a story.
+pub(crate) fn run<T>(story: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(story)
+}
+
+fn told(outcome: Result<()>) -> Result<(), Failed> {
+    outcome.map_err(|error| Failed::from(format!("{error:#}")))
+}
+
+#[expect(clippy::print_stderr, reason = "the test runner's own words")]
+fn report(line: &str) {
+    eprintln!("{line}");
+}

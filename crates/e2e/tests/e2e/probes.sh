@@ -1,0 +1,37 @@
+#!/bin/bash
+# Tries to get out of the place it runs in, and says what it could do. Run as `probes.sh OTHER GATEWAY HOST_FILE`:
+# OTHER is another dyno's address:port, GATEWAY one of the host's, HOST_FILE a file that only the host has.
+say() { if "${@:2}" >/dev/null 2>&1; then echo "$1: open"; else echo "$1: closed"; fi; }
+tcp() { timeout 3 bash -c "exec 3<>/dev/tcp/${1%:*}/${1#*:}"; }
+# A system call by number, as perl makes it; fails when the kernel refuses it.
+call() { perl -e '$! = 0; my $r = syscall(map { /^-?\d+$/ ? int($_) : $_ } @ARGV); exit($r == -1 && ($! == 1 || $! == 38 || $! == 13) ? 1 : 0)' -- "$@"; }
+
+say own-file test -s "$0"
+say null-device sh -c 'echo x > /dev/null'
+say loopback tcp "127.0.0.1:$LOCAL_PORT"
+say other-dyno tcp "$1"
+say host-port tcp "$2"
+say metadata tcp 169.254.169.254:80
+say host-file test -e "$3"
+say host-processes test -e /proc/2
+say mount mount -t tmpfs none /mnt
+say remount mount -o remount,rw /proc/sys
+say unshare-user unshare --user true
+say unshare-mount unshare --mount true
+say bpf call 321 5 0 0
+say ptrace-init call 101 16 1 0 0
+say keyctl call 250 0 -3 1
+say perf-event call 298 0 0 0 0 0
+say kexec call 246 0 0 0 0
+say init-module call 175 0 0 0
+say mknod mknod /tmp/sda b 8 0
+say raw-disk test -e /dev/sda -o -e /dev/vda -o -e /dev/nvme0n1
+say kernel-memory test -r /proc/kcore
+say sysctl sh -c 'echo 1 > /proc/sys/kernel/core_pattern'
+say sysrq sh -c 'echo h > /proc/sysrq-trigger'
+say become-root su -c true
+say cgroup-write sh -c 'echo 1 > /sys/fs/cgroup/memory/memory.limit_in_bytes'
+say chroot chroot / true
+say reboot call 169 0 0 0 0
+say set-time date -s 2001-01-01
+say raw-socket call 41 2 3 1

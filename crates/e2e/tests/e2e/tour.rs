@@ -1,0 +1,81 @@
+//! The road that a newcomer takes.
+
+use crate::run;
+use anyhow::{Result, ensure};
+use e2e::{App, Server, until};
+
+/// `create`, `config:set`, `git push`, `ps:scale`, `logs`: the README's tour, on a tiny app.
+pub(crate) fn from_login_to_a_running_app(server: &Server) -> Result<()> {
+    run(async {
+        server.heroku(&["auth:whoami"])?.ok()?.says("admin@example.com")?;
+        let app = App::tiny(server, "tour-app", "hello")?;
+        app.heroku(&["config:set", "NODE_ENV=production", "WORD=secret"])?.ok()?.says("done, v3")?;
+        let push = app.push()?.ok()?;
+        let push = push.says("remote: -----> Building on the kigo-13 stack")?;
+        let push = push.says("remote: -----> Node.js app detected")?.says("Released v4")?;
+        push.says("http://tour-app.localhost")?.says("Verifying deploy... done.")?;
+        let answer = app.answers("hello from web.1").await?;
+        ensure!(answer.body.contains("\"secret\""), "config vars reach the dyno: {}", answer.body);
+        app.heroku(&["ps"])?.ok()?.says("web (Basic): node web.js (1)")?.says("web.1: up")?;
+        app.logs_say("heroku[web.1]: State changed from starting to up").await?;
+        app.logs_say("app[web.1]: listening").await?;
+        app.logs_say("heroku[router]: at=info method=GET path=\"/\" host=tour-app.localhost").await?;
+        app.heroku(&["apps:destroy", "--confirm", "tour-app"])?.ok()?;
+        let gone = until("the app to be gone", async || match app.get("/").await {
+            Ok(answer) if answer.status == 404 => Ok(answer),
+            other => Err(format!("{other:?}")),
+        });
+        gone.await?;
+        Ok(())
+    })
+}
+
+/// The sample app of the README: dependencies from npm, `web`, `worker` and `release`.
+pub(crate) fn the_sample_app_runs_all_its_process_types(server: &Server) -> Result<()> {
+    run(async {
+        let app = App::example(server, "sample-app", "node-hello")?;
+        let push = app.push()?.ok()?;
+        push.says("Running release command...")?.says("Waiting for release.... done.")?;
+        app.heroku(&["ps:scale", "web=2", "worker=1"])?.ok()?.says("web at 2:Basic")?;
+        app.up(&["web.1", "web.2", "worker.1"]).await?;
+        app.answers("web.").await?;
+        app.logs_say("app[worker.1]: ").await?;
+        app.logs_say("app[release.").await?;
+        // A changed program with the same lockfile installs nothing again.
+        app.write("CHANGED.md", "changed\n")?;
+        app.commit("second")?;
+        let push = app.push()?.ok()?;
+        push.says("Waiting for release.... done.")?.says_not("added ")?;
+        app.up(&["web.1", "web.2", "worker.1"]).await?;
+        Ok(())
+    })
+}
+
+/// The same commands without Node, in both spellings.
+pub(crate) fn kigos_own_cli_does_the_same(server: &Server) -> Result<()> {
+    run(async {
+        let app = App::tiny(server, "own-cli-app", "own")?;
+        app.push()?.ok()?;
+        app.answers("own from web.1").await?;
+        let flag = ["--app", "own-cli-app"];
+        let kigo = |words: &[&str]| server.kigo(&[words, &flag].concat());
+        kigo(&["config:set", "A=1"])?.ok()?.says("A")?;
+        kigo(&["config", "set", "B=2"])?.ok()?.says("B")?;
+        kigo(&["config"])?.ok()?.says("A")?.says("B")?;
+        kigo(&["ps:scale", "web=2"])?.ok()?.says("web")?;
+        app.up(&["web.1", "web.2"]).await?;
+        kigo(&["ps"])?.ok()?.says("web.2")?;
+        kigo(&["releases"])?.ok()?.says("Set B config vars")?;
+        kigo(&["logs", "--num", "1500"])?.ok()?.says("listening")?;
+        let json = kigo(&["info", "--json"])?.ok()?;
+        ensure!(json.stdout.trim_start().starts_with('{'), "info --json prints JSON: {}", json.stdout);
+        let exit = server.kigo(&["run", "--app", "own-cli-app", "--exit-code", "--", "exit 5"])?;
+        ensure!(exit.code == 5, "the exit code of the dyno is the command's: {exit:?}");
+        server
+            .kigo(&["ps:scale", "web=1", "--app", "no-such-app"])?
+            .fails()?
+            .says("Couldn't find that app")?;
+        kigo(&["rollback"])?.ok()?;
+        Ok(())
+    })
+}
