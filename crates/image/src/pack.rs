@@ -16,6 +16,9 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use tar::{EntryType, Header};
 
+/// Nested directories at most: each one open holds a descriptor, and unpacking has a limit too.
+const DEPTH: usize = 200;
+
 /// How to pack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PackOptions {
@@ -56,6 +59,8 @@ pub enum PackError {
         #[source]
         source: io::Error,
     },
+    #[error("{path:?} lies more than {limit} directories deep")]
+    TooDeep { path: PathBuf, limit: usize },
     #[error("cannot write the archive")]
     Write(#[source] io::Error),
 }
@@ -119,6 +124,9 @@ impl<W: Write> Packer<'_, W> {
 
     fn children(&mut self, directory: &OwnedFd, path: &Path) -> Result<(), PackError> {
         let fail = reading(path);
+        if path.components().count() > DEPTH {
+            return Err(PackError::TooDeep { path: path.to_owned(), limit: DEPTH });
+        }
         let mut names = Vec::new();
         for entry in Dir::read_from(directory).map_err(fail)? {
             let entry = entry.map_err(fail)?;

@@ -324,6 +324,15 @@ fn pack_leaves_out_what_is_no_file() {
     assert_eq!(packed.diff_id, fixture.layer_of_time(&fixture.tree("other"), 1).diff_id);
 }
 
+#[test]
+fn pack_refuses_a_tree_without_end() {
+    let fixture = Fixture::new();
+    let tree = fixture.dir.path().join("deep");
+    fs::create_dir_all(tree.join("d/".repeat(201))).unwrap();
+    let result = pack(&tree, std::io::sink(), &PackOptions::app(1), Compression::None);
+    assert!(matches!(result, Err(PackError::TooDeep { limit: 200, .. })), "{result:?}");
+}
+
 impl Fixture {
     fn layer_of_time(&self, tree: &Path, modified: u64) -> Layer {
         self.store.add_layer_from_directory(tree, &PackOptions::app(modified), Compression::None).unwrap()
