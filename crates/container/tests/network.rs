@@ -10,7 +10,7 @@ use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use uuid::Uuid;
-use world::{Namespace, World, in_world};
+use world::{Namespace, UPLINK, World, in_world};
 
 const WORLD: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
 const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
@@ -42,7 +42,7 @@ fn containers_reach_the_world_by_the_address_of_the_host() {
         let (_, inside, _) = container(&network, world).await;
         let listener = world.outside().listen(WORLD, 80);
         assert_eq!(inside.connect(WORLD, 80), Ok(()));
-        assert_eq!(listener.last_peer(), world.uplink());
+        assert_eq!(listener.last_peer(), UPLINK);
     });
 }
 
@@ -73,8 +73,8 @@ fn containers_do_not_reach_the_host() {
         let network = Network::open(config(world.containers())).await.expect("open");
         let (_, inside, _) = container(&network, world).await;
         let _listener = world.host().listen(Ipv4Addr::UNSPECIFIED, 5000);
-        assert_eq!(world.outside().connect(world.uplink(), 5000), Ok(()), "the host listens");
-        for address in [container::net::GATEWAY, world.uplink()] {
+        assert_eq!(world.outside().connect(UPLINK, 5000), Ok(()), "the host listens");
+        for address in [container::net::GATEWAY, UPLINK] {
             assert_eq!(inside.connect(address, 5000), Err(ErrorKind::HostUnreachable), "{address}");
         }
     });
@@ -104,7 +104,7 @@ fn nobody_outside_reaches_a_container() {
         let (_, inside, address) = container(&network, world).await;
         let _listener = inside.listen(Ipv4Addr::UNSPECIFIED, 80);
         assert_eq!(world.host().connect(address, 80), Ok(()));
-        world.outside().route(&format!("{address}/32"), world.uplink());
+        world.outside().route(&format!("{address}/32"), UPLINK);
         assert_eq!(world.outside().connect(address, 80), Err(ErrorKind::TimedOut));
     });
 }

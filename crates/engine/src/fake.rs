@@ -22,6 +22,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
+/// Longest line in bytes, as [`OutputLine`] says.
+const MAX_LINE: usize = 10_000;
+
 /// One thing that a scripted container does, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -134,10 +137,16 @@ impl Fake {
         self.state().containers.get(&id).map(|container| container.spec.clone())
     }
 
-    /// Makes a container print one line. False if it is unknown or has exited.
+    /// Makes a container print one line, which is cut as every engine cuts. False if it is unknown
+    /// or has exited.
     pub fn print(&self, id: ContainerId, line: impl AsRef<str>) -> bool {
         let line = Bytes::copy_from_slice(line.as_ref().as_bytes());
-        self.change(id, |container, now| container.push(now, OutputContent::Line(line)))
+        self.change(id, |container, now| {
+            for start in (0..line.len().max(1)).step_by(MAX_LINE) {
+                let piece = line.slice(start..line.len().min(start + MAX_LINE));
+                container.push(now, OutputContent::Line(piece));
+            }
+        })
     }
 
     /// Makes a container's buffer overflow by so many lines.

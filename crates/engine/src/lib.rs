@@ -4,6 +4,7 @@
 //! decides nothing: which dyno should run where is the planner's business. Containers outlive the
 //! process that started them; an engine that is built anew finds them again with [`Engine::observe`].
 
+pub mod contract;
 pub mod fake;
 
 use async_trait::async_trait;

@@ -17,6 +17,9 @@ use std::time::Duration;
 /// How long a packet that nobody answers is waited for.
 const PATIENCE: Duration = Duration::from_millis(700);
 
+/// The host's address on its uplink.
+pub(crate) const UPLINK: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
+
 pub(crate) struct World {
     host: Namespace,
     outside: Namespace,
@@ -60,11 +63,6 @@ impl World {
 
     pub(crate) fn containers(&self) -> &Path {
         &self.containers
-    }
-
-    /// The host's address on its uplink.
-    pub(crate) fn uplink(&self) -> Ipv4Addr {
-        Ipv4Addr::new(198, 51, 100, 1)
     }
 
     /// The names of the host's interfaces.

@@ -78,3 +78,36 @@ async fn broken_calls_fail_and_are_not_recorded() {
     assert!(fake.calls().is_empty());
     assert!(fake.observe().await.expect("observe").is_empty());
 }
+
+/// The suite's engine: one fake, and each container does the steps it was prepared with.
+struct Subject {
+    fake: Fake,
+    steps: Arc<Mutex<BTreeMap<ContainerId, Vec<Step>>>>,
+}
+
+const IMAGE: [u8; 32] = [1; 32];
+
+#[async_trait]
+impl crate::contract::Subject for Subject {
+    async fn engine(&self) -> Arc<dyn Engine> {
+        Arc::new(self.fake.clone())
+    }
+
+    fn image(&self) -> Digest {
+        Digest::from_bytes(IMAGE)
+    }
+
+    fn prepare(&self, id: ContainerId, steps: &[Step]) {
+        self.steps.lock().expect("lock").insert(id, steps.to_vec());
+    }
+}
+
+#[tokio::test]
+async fn the_fake_keeps_the_contract() {
+    let fake = Fake::new();
+    fake.images([Digest::from_bytes(IMAGE)]);
+    let steps = Arc::new(Mutex::new(BTreeMap::new()));
+    let known = Arc::clone(&steps);
+    fake.script(move |spec| known.lock().expect("lock").remove(&spec.id).expect("a prepared container"));
+    crate::contract::run(Arc::new(Subject { fake, steps })).await;
+}
