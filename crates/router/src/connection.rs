@@ -1,0 +1,105 @@
+//! A client's connection: served until the client, a limit or the end of the router closes it.
+
+use crate::client_io::ClientIo;
+use crate::handle::handle;
+use crate::pool::Pool;
+use crate::response_body::ResponseBody;
+use crate::server::Shared;
+use http::{HeaderValue, Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::net::TcpStream;
+use tokio_util::task::TaskTracker;
+
+/// One thread's part of the router.
+pub(crate) struct Worker {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) pool: Pool,
+    /// Connections and tunnels that are open.
+    pub(crate) tasks: TaskTracker,
+}
+
+/// Who is connected.
+pub(crate) struct Client {
+    /// The address without port, as it goes into `X-Forwarded-For`.
+    pub(crate) address: HeaderValue,
+    /// `X-Forwarded-Port`.
+    pub(crate) port: HeaderValue,
+    /// There were too many connections when this one came.
+    pub(crate) over_limit: bool,
+    /// The client stopped reading.
+    pub(crate) stalled: Arc<AtomicBool>,
+}
+
+impl Worker {
+    /// Takes a fresh connection and serves it in a task of its own.
+    pub(crate) fn accept(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, port: HeaderValue) {
+        let before = self.shared.connections.fetch_add(1, Ordering::Relaxed);
+        self.shared.hooks.metrics.connections.inc();
+        let open = OpenConnection(self.shared.clone());
+        let address = HeaderValue::from_str(&peer.ip().to_canonical().to_string());
+        let client = Client {
+            address: address.unwrap_or(HeaderValue::from_static("unknown")),
+            port,
+            over_limit: before >= self.shared.config.limits.connections,
+            stalled: Arc::default(),
+        };
+        let worker = self.clone();
+        self.tasks.spawn(async move {
+            let _ = stream.set_nodelay(true);
+            serve(worker, stream, Arc::new(client)).await;
+            drop(open);
+        });
+    }
+}
+
+/// One connection in the count, until dropped.
+struct OpenConnection(Arc<Shared>);
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+        self.0.hooks.metrics.connections.dec();
+    }
+}
+
+type Answering = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Infallible>> + Send>>;
+
+async fn serve(worker: Arc<Worker>, stream: TcpStream, client: Arc<Client>) {
+    let shared = worker.shared.clone();
+    let timeouts = &shared.config.timeouts;
+    let io = ClientIo::new(TokioIo::new(stream), timeouts.idle, client.stalled.clone());
+    // Boxed, so that an idle connection does not carry the state of a request.
+    let service = service_fn(move |request: Request<Incoming>| -> Answering {
+        let (worker, client) = (worker.clone(), client.clone());
+        Box::pin(async move { Ok(handle(worker, client, request).await) })
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(timeouts.client_idle)
+        .max_buf_size(shared.config.limits.request_head.max(8192))
+        .serve_connection(io, service)
+        .with_upgrades();
+    tokio::pin!(connection);
+    let mut draining = shared.draining();
+    let mut forced = shared.forced();
+    tokio::select! {
+        biased;
+        // What ended a connection is in the record of its last request, if there was one.
+        _ = connection.as_mut() => return,
+        _ = draining.wait_for(|draining| *draining) => connection.as_mut().graceful_shutdown(),
+    }
+    tokio::select! {
+        biased;
+        _ = connection.as_mut() => {}
+        _ = forced.wait_for(|forced| *forced) => {}
+    }
+}
