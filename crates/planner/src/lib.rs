@@ -1,1 +1,9 @@
-//! planner
+//! Decisions: from what users wish and what is seen, to what is to be done and why the rest waits.
+//!
+//! Everything here is a pure function; time is an argument. It refuses to do input or output, to
+//! read the clock and to remember anything between two calls: a plan follows from its arguments
+//! alone, so that a server that was killed goes on where it was.
+
+pub mod builds;
+pub mod dynos;
+pub mod routes;
