@@ -98,18 +98,18 @@ fn finish(buffer: &mut [u8], start: usize) {
 
 /// Reads the record at the beginning of `bytes`.
 pub(crate) fn decode(bytes: &[u8]) -> Decoded {
-    let Some((header, rest)) = bytes.split_first_chunk::<HEADER>() else {
+    let mut reader = Reader(bytes);
+    let (Some(length), Some(sum)) = (reader.take(), reader.take()) else {
         return Decoded::Short(HEADER);
     };
-    let [a, b, c, d, e, f, g, h] = *header;
-    let length = u32::from_le_bytes([a, b, c, d]) as usize;
+    let length = u32::from_le_bytes(length) as usize;
     if length == 0 || length > MAX_PAYLOAD {
         return Decoded::Damaged;
     }
-    let Some(payload) = rest.get(..length) else {
+    let Some(payload) = reader.0.get(..length) else {
         return Decoded::Short(HEADER + length);
     };
-    if CRC.checksum(payload) != u32::from_le_bytes([e, f, g, h]) {
+    if CRC.checksum(payload) != u32::from_le_bytes(sum) {
         return Decoded::Damaged;
     }
     match parse(payload) {

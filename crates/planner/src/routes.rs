@@ -74,7 +74,7 @@ fn backends(app: AppId, desired: &Desired, web: &[&Dyno], retired: &BTreeSet<Dyn
     let crashed: BTreeSet<u32> =
         web.iter().filter(|dyno| dyno.state == DynoState::Crashed).map(|dyno| dyno.name.number).collect();
     let empty = (1..=wanted).any(|number| !crashed.contains(&number));
-    if empty || web.iter().any(|dyno| alive(dyno)) || retries_at_once(web) {
+    if empty || web.iter().any(alive) || retries_at_once(web) {
         Backends::Starting
     } else {
         Backends::Crashed

@@ -17,7 +17,7 @@ impl Planner<'_> {
         let requested =
             Action::Stop { dyno: dyno.id, grace: self.settings.grace, why: StopReason::Requested };
         match container {
-            None if dyno.state != DynoState::Starting => {
+            None if dyno.state != DynoState::Starting || dyno.stopping_since.is_some() => {
                 let change = Change::Lost { state: DynoState::Crashed, retry_at: None };
                 self.act(Action::Record(dyno.id, change));
             }

@@ -129,7 +129,7 @@ impl Planner<'_> {
                 self.act(Action::Record(dyno.id, change));
             }
             (DynoState::Down, None | Some(Container::Exited { .. })) => {
-                self.clear_away(dyno, container, None)
+                self.clear_away(dyno, container, None);
             }
             (DynoState::Down, Some(_)) => self.wait(dyno, Reason::Stopping),
             // Its row goes when the place is filled or not wanted; see below.
@@ -141,7 +141,7 @@ impl Planner<'_> {
                     Change::Crashed { since: *since, at: *at, exit: exit.clone(), crashes, retry_at };
                 self.act(Action::Record(dyno.id, change));
             }
-            (DynoState::Starting, None) => self.act(Action::Start(dyno.id)),
+            (DynoState::Starting, None) if dyno.stopping_since.is_none() => self.act(Action::Start(dyno.id)),
             (_, None) => {
                 let change = Change::Lost { state: DynoState::Crashed, retry_at: Some(self.now) };
                 self.act(Action::Record(dyno.id, change));

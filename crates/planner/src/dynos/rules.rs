@@ -33,7 +33,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            boot_timeout: Duration::from_secs(60),
+            boot_timeout: Duration::from_mins(1),
             grace: Duration::from_secs(30),
             drain: Duration::from_secs(30),
             settle: Duration::from_millis(250),
