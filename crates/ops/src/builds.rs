@@ -1,0 +1,397 @@
+//! Builds: from asking for one to the release it makes.
+//!
+//! A build is a row that waits. A loop takes it up under a lease ([`lease`]), prolongs the lease while
+//! it works, and ends it with [`finish`], which writes the build's end, the slug and the release in one
+//! transaction: a build never succeeds without its release, nor the other way round.
+
+use crate::releases::{self, Trigger};
+use crate::{
+    Actor, AppRef, Error, Ops, Result, UserRef, access, accounts, apps, buildpacks, config_vars, random, text,
+};
+use domain::{
+    Account, App, Build, BuildId, BuildStatus, BuildpackRef, ChoreKind, ConfigVars, Digest, ProcessType,
+    Release, Slug, SlugId,
+};
+use jiff::SignedDuration;
+use std::collections::BTreeMap;
+use store::builds::Lease;
+use store::{Tx, Write};
+use url::Url;
+
+/// A build with what the API tells about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildInfo {
+    pub build: Build,
+    pub app: AppRef,
+    pub user: UserRef,
+}
+
+/// A build of a tarball behind an address.
+#[derive(Clone, Debug, Default)]
+pub struct Create {
+    /// http(s) address of a tar archive, or one that a source upload gave.
+    pub source_url: String,
+    pub checksum: Option<String>,
+    pub version: Option<String>,
+    pub version_description: Option<String>,
+    /// For this build alone.
+    pub buildpacks: Vec<String>,
+}
+
+/// A build of source that the server already has, as a git push brings it.
+#[derive(Clone, Debug)]
+pub struct CreateFromBlob {
+    /// The tarball in the blob store.
+    pub source: Digest,
+    /// Where it came from, in words.
+    pub description: String,
+    /// The commit.
+    pub version: Option<String>,
+    pub version_description: Option<String>,
+}
+
+/// What a builder made.
+#[derive(Clone, Debug)]
+pub struct Success {
+    pub image: Digest,
+    /// `SHA256:<hex>` of the app layer.
+    pub checksum: String,
+    /// Compressed bytes of the app layer.
+    pub size: u64,
+    pub process_types: BTreeMap<ProcessType, String>,
+    /// What was detected, for example `Node.js`.
+    pub buildpack_provided_description: Option<String>,
+    /// The buildpacks that ran. An app that had none chosen keeps them from its first deploy on.
+    pub buildpacks: Vec<BuildpackRef>,
+    /// What the last buildpack wants set on an app's first deploy; vars that exist stay as they are.
+    pub config_vars: BTreeMap<String, String>,
+}
+
+/// How a build ended.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    Succeeded(Box<Success>),
+    Failed,
+}
+
+/// A build that has ended, and the release it made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finished {
+    pub build: Build,
+    pub release: Option<Release>,
+}
+
+/// Asks for a build of a tarball. It waits until a builder takes it up.
+pub async fn create(ops: &Ops, actor: &Actor, app: &str, input: Create) -> Result<BuildInfo> {
+    let mut write = ops.store().write().await?;
+    let app = access::write(&mut write, actor, app).await?;
+    let list = buildpacks::check_all(&input.buildpacks, ops.settings().max_buildpacks)?;
+    let checksum = input.checksum.as_deref().map(crate::slugs::check_checksum).transpose()?;
+    let source = uploaded_source(&mut write, &input.source_url).await?;
+    let build = Build {
+        source,
+        source_checksum: checksum,
+        source_version: input.version,
+        source_version_description: input.version_description,
+        buildpacks: list,
+        ..blank(ops, &app, &actor.account, input.source_url)
+    };
+    insert(ops, write, actor, app, build).await
+}
+
+/// Asks for a build of source that the server already has.
+pub async fn create_from_blob(
+    ops: &Ops,
+    actor: &Actor,
+    app: &str,
+    input: CreateFromBlob,
+) -> Result<BuildInfo> {
+    let mut write = ops.store().write().await?;
+    let app = access::write(&mut write, actor, app).await?;
+    let build = Build {
+        source: Some(input.source),
+        source_version: input.version,
+        source_version_description: input.version_description,
+        ..blank(ops, &app, &actor.account, input.description)
+    };
+    insert(ops, write, actor, app, build).await
+}
+
+/// An app's builds, oldest first.
+pub async fn list(ops: &Ops, actor: &Actor, app: &str) -> Result<Vec<BuildInfo>> {
+    let mut tx = ops.store().read().await?;
+    let app = access::read(&mut tx, actor, app).await?;
+    let builds = store::builds::list(&mut tx, app.id).await?;
+    let mut list = Vec::with_capacity(builds.len());
+    for build in builds {
+        list.push(describe(&mut tx, &app, build).await?);
+    }
+    Ok(list)
+}
+
+/// One build of an app.
+pub async fn info(ops: &Ops, actor: &Actor, app: &str, identity: &str) -> Result<BuildInfo> {
+    let mut tx = ops.store().read().await?;
+    let app = access::read(&mut tx, actor, app).await?;
+    let build = find(&mut tx, &app, identity).await?;
+    describe(&mut tx, &app, build).await
+}
+
+/// Asks for a build to end. One that nobody has taken up ends here; the other one's builder sees it.
+pub async fn cancel(ops: &Ops, actor: &Actor, app: &str, identity: &str) -> Result<BuildInfo> {
+    let mut write = ops.store().write().await?;
+    let app = access::write(&mut write, actor, app).await?;
+    let build = find(&mut write, &app, identity).await?;
+    if build.status != BuildStatus::Pending {
+        return Err(Error::invalid(format!("This build has {} already.", build.status.as_str())));
+    }
+    let now = ops.now();
+    store::builds::request_cancel(&mut write, build.id, now).await?;
+    if build.started_at.is_none() {
+        store::builds::finish(&mut write, build.id, BuildStatus::Failed, None, now).await?;
+    }
+    let build = find(&mut write, &app, identity).await?;
+    let info = describe(&mut write, &app, build).await?;
+    write.commit().await?;
+    ops.say_by(app.id, &actor.account, "Build canceled");
+    Ok(info)
+}
+
+/// Asks for the app's build cache to be thrown away.
+pub async fn purge_cache(ops: &Ops, actor: &Actor, app: &str) -> Result<()> {
+    let mut write = ops.store().write().await?;
+    let app = access::write(&mut write, actor, app).await?;
+    apps::insert_chore(ops, &mut write, &app, ChoreKind::PurgeCache).await?;
+    write.commit().await?;
+    Ok(())
+}
+
+/// Takes a waiting build for `owner` (which names the server process) for this long, or prolongs that
+/// owner's lease. `None` if it has ended or is somebody else's. Called by the loop that builds.
+pub async fn lease(ops: &Ops, id: BuildId, owner: &str, length: SignedDuration) -> Result<Option<Build>> {
+    let mut write = ops.store().write().await?;
+    let now = ops.now();
+    let lease = Lease { owner: owner.to_owned(), until: now.checked_add(length).unwrap_or(now) };
+    if !store::builds::lease(&mut write, id, &lease, now).await? {
+        return Ok(None);
+    }
+    let build = store::builds::by_id(&mut write, id).await?;
+    write.commit().await?;
+    Ok(build)
+}
+
+/// Gives a lease back, so that the build can be taken up again at once. Called at an orderly shutdown.
+pub async fn release_lease(ops: &Ops, id: BuildId, owner: &str) -> Result<()> {
+    let mut write = ops.store().write().await?;
+    store::builds::release_lease(&mut write, id, owner).await?;
+    Ok(write.commit().await?)
+}
+
+/// Records where the downloaded source is. Called by the loop that builds.
+pub async fn set_source(ops: &Ops, id: BuildId, source: Digest) -> Result<()> {
+    let mut write = ops.store().write().await?;
+    store::builds::set_source(&mut write, id, source, ops.now()).await?;
+    Ok(write.commit().await?)
+}
+
+/// Ends a build. Success makes the slug and the release, on the first deploy scales `web` to one, and
+/// drops process types that are gone. A build that was to be cancelled fails, whatever came of it.
+/// Called by the loop that builds; doing it twice returns what the first time did. `None` if the app
+/// was destroyed meanwhile.
+pub async fn finish(ops: &Ops, id: BuildId, outcome: Outcome) -> Result<Option<Finished>> {
+    let mut write = ops.store().write().await?;
+    let Some(build) = store::builds::by_id(&mut write, id).await? else { return Ok(None) };
+    let Some(mut app) = store::apps::by_id(&mut write, build.app).await? else { return Ok(None) };
+    if build.status != BuildStatus::Pending {
+        return Ok(Some(finished(&mut write, build.id).await?));
+    }
+    let mut made = Vec::new();
+    let mut ended = None;
+    let status = match outcome {
+        Outcome::Succeeded(success) if !build.cancel_requested => {
+            let user = store::accounts::by_id(&mut write, build.user).await?;
+            // Who deleted their account meanwhile did want this release.
+            let user = user.map_or_else(|| gone(ops, build.user), Ok)?;
+            let slug = insert_slug(ops, &mut write, &build, &success).await?;
+            made = release(ops, &mut write, &mut app, &build, &user, &slug, *success).await?;
+            ended = made.last().map(|made| (made.release.id, slug.id));
+            BuildStatus::Succeeded
+        }
+        Outcome::Succeeded(_) | Outcome::Failed => BuildStatus::Failed,
+    };
+    store::builds::finish(&mut write, id, status, ended, ops.now()).await?;
+    let result = finished(&mut write, id).await?;
+    write.commit().await?;
+    made.into_iter().for_each(|made| made.announce(ops));
+    if status == BuildStatus::Succeeded {
+        ops.say(app.id, "Build succeeded");
+    } else {
+        let address = format!("{}/apps/{}/builds/{id}", ops.settings().api_origin, app.id);
+        ops.say(app.id, format!("Build failed -- check your build output: {address}"));
+    }
+    Ok(Some(result))
+}
+
+async fn finished(tx: &mut Tx, id: BuildId) -> Result<Finished> {
+    let build = store::builds::by_id(tx, id).await?.ok_or_else(|| Error::not_found("build"))?;
+    let release = match build.release {
+        Some(id) => store::releases::by_id(tx, id).await?,
+        None => None,
+    };
+    Ok(Finished { build, release })
+}
+
+fn gone(ops: &Ops, id: domain::AccountId) -> Result<Account> {
+    let now = ops.now();
+    let email = "deleted-user".into();
+    Ok(Account { id, email, name: None, admin: false, created_at: now, updated_at: now, last_login: None })
+}
+
+async fn insert_slug(ops: &Ops, write: &mut Write, build: &Build, success: &Success) -> Result<Slug> {
+    let now = ops.now();
+    let slug = Slug {
+        id: SlugId::new(),
+        app: build.app,
+        image: Some(success.image),
+        checksum: Some(success.checksum.clone()),
+        size: Some(success.size),
+        commit: build.source_version.clone(),
+        commit_description: build.source_version_description.clone(),
+        buildpack_provided_description: success.buildpack_provided_description.clone(),
+        process_types: success.process_types.clone(),
+        stack: build.stack.clone(),
+        upload_key: random::key(),
+        expired: false,
+        created_at: now,
+        updated_at: now,
+    };
+    store::slugs::insert(write, &slug).await?;
+    Ok(slug)
+}
+
+/// The releases of a successful build: on a first deploy perhaps one for config vars, then the deploy.
+async fn release(
+    ops: &Ops,
+    write: &mut Write,
+    app: &mut App,
+    build: &Build,
+    user: &Account,
+    slug: &Slug,
+    success: Success,
+) -> Result<Vec<releases::Made>> {
+    let mut made = Vec::new();
+    let before = store::releases::list(write, app.id).await?;
+    if !before.iter().any(|release| release.slug.is_some()) {
+        made.extend(first_config_vars(ops, write, app, user, success.config_vars).await?);
+        if build.buildpacks.is_empty() && store::buildpacks::of(write, app.id).await?.is_empty() {
+            store::buildpacks::set(write, app.id, &success.buildpacks).await?;
+        }
+    }
+    let new = releases::New {
+        user,
+        description: releases::deploy_description(build.source_version.as_deref()),
+        slug: Some(slug.clone()),
+        config: store::configs::id_of_app(write, app.id).await?,
+        trigger: Trigger::Deploy,
+    };
+    made.push(releases::insert(ops, write, app, new).await?);
+    Ok(made)
+}
+
+async fn first_config_vars(
+    ops: &Ops,
+    write: &mut Write,
+    app: &mut App,
+    user: &Account,
+    wanted: BTreeMap<String, String>,
+) -> Result<Option<releases::Made>> {
+    let mut vars: ConfigVars = store::configs::of_app(write, app.id).await?;
+    let missing = wanted.into_iter().filter(|(name, _)| !vars.0.contains_key(name));
+    let missing = missing.map(|(name, value)| (name, Some(value))).collect();
+    // A buildpack that wants nonsense set does not make the deploy fail.
+    let Ok(Some(description)) = config_vars::apply(&mut vars, missing) else { return Ok(None) };
+    if config_vars::check_size(&vars, ops.settings().max_config_bytes).is_err() {
+        return Ok(None);
+    }
+    let config = Some(store::configs::insert(write, app.id, &vars).await?);
+    let new = releases::New { user, description, slug: None, config, trigger: Trigger::Config };
+    Ok(Some(releases::insert(ops, write, app, new).await?))
+}
+
+fn blank(ops: &Ops, app: &App, user: &Account, source_url: String) -> Build {
+    let now = ops.now();
+    Build {
+        id: BuildId::new(),
+        app: app.id,
+        user: user.id,
+        status: BuildStatus::Pending,
+        source: None,
+        source_url,
+        source_checksum: None,
+        source_version: None,
+        source_version_description: None,
+        buildpacks: Vec::new(),
+        stack: app.build_stack.clone(),
+        release: None,
+        slug: None,
+        output_key: random::key(),
+        cancel_requested: false,
+        started_at: None,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+async fn insert(ops: &Ops, mut write: Write, actor: &Actor, app: App, build: Build) -> Result<BuildInfo> {
+    for (what, text) in [
+        ("Source version", &build.source_version),
+        ("Source version description", &build.source_version_description),
+    ] {
+        if let Some(text) = text.as_ref().filter(|text| !text.is_empty()) {
+            text::check(what, text, 1024, &['\n', '\t'])?;
+        }
+    }
+    let max = ops.settings().max_pending_builds;
+    let waiting = store::builds::list(&mut write, app.id).await?;
+    if waiting.iter().filter(|build| build.status == BuildStatus::Pending).count() >= max {
+        return Err(Error::Conflict(format!(
+            "The app {} has {max} builds waiting already. Wait for one to end, or cancel some.",
+            app.name
+        )));
+    }
+    store::builds::insert(&mut write, &build).await?;
+    let info = describe(&mut write, &app, build).await?;
+    write.commit().await?;
+    ops.say_by(app.id, &actor.account, "Build started");
+    Ok(info)
+}
+
+/// If the address is that of an uploaded source, the blob it stands for; otherwise it must be one that
+/// can be downloaded from.
+async fn uploaded_source(tx: &mut Tx, address: &str) -> Result<Option<Digest>> {
+    let bad = || Error::invalid("source_blob.url must be an http:// or https:// address of a tar archive.");
+    let url = Url::parse(address).map_err(|_| bad())?;
+    if !matches!(url.scheme(), "http" | "https") || address.len() > 8192 {
+        return Err(bad());
+    }
+    // The key is unguessable, so who has it was given it; the rest of the address need not be ours.
+    let key = url.path_segments().and_then(|mut segments| segments.next_back()).unwrap_or_default();
+    match store::sources::by_download_key(tx, key).await? {
+        Some(source) => {
+            source.digest.map(Some).ok_or_else(|| Error::invalid("Nothing was uploaded to this source yet."))
+        }
+        None => Ok(None),
+    }
+}
+
+async fn find(tx: &mut Tx, app: &App, identity: &str) -> Result<Build> {
+    let build = match identity.parse() {
+        Ok(id) => store::builds::by_id(tx, id).await?.filter(|build| build.app == app.id),
+        Err(_) => None,
+    };
+    build.ok_or_else(|| Error::not_found("build"))
+}
+
+async fn describe(tx: &mut Tx, app: &App, build: Build) -> Result<BuildInfo> {
+    Ok(BuildInfo { app: app.into(), user: accounts::mention(tx, build.user).await?, build })
+}

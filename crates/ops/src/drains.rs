@@ -1,0 +1,109 @@
+//! Log drains. Rows only: nothing is sent to them yet.
+
+use crate::access::{self, Role};
+use crate::{Actor, AppRef, Error, Ops, Permission, Result};
+use domain::{Drain, DrainId};
+use url::Url;
+
+/// A drain with the app it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrainInfo {
+    pub drain: Drain,
+    pub app: AppRef,
+}
+
+/// The schemes Heroku takes, without those that leave the app's log in the open to anybody.
+const SCHEMES: [&str; 7] = ["syslog", "syslog+tcp", "tcpsyslog", "syslog+tls", "udpsyslog", "http", "https"];
+
+/// An app's drains, oldest first.
+pub async fn list(ops: &Ops, actor: &Actor, app: &str) -> Result<Vec<DrainInfo>> {
+    let mut tx = ops.store().read().await?;
+    // The addresses often hold a password.
+    let app = access::app(&mut tx, actor, app, Permission::ReadProtected, Role::Collaborator).await?;
+    let drains = store::drains::list(&mut tx, app.id).await?;
+    Ok(drains.into_iter().map(|drain| DrainInfo { drain, app: (&app).into() }).collect())
+}
+
+/// One drain by id, address or token.
+pub async fn info(ops: &Ops, actor: &Actor, app: &str, identity: &str) -> Result<DrainInfo> {
+    let drains = list(ops, actor, app).await?;
+    drains.into_iter().find(|info| is(&info.drain, identity)).ok_or_else(|| Error::not_found("drain"))
+}
+
+/// Adds a drain.
+pub async fn create(ops: &Ops, actor: &Actor, app: &str, url: &str) -> Result<DrainInfo> {
+    check_url(url)?;
+    let mut write = ops.store().write().await?;
+    let app = access::app(&mut write, actor, app, Permission::WriteProtected, Role::Collaborator).await?;
+    let drains = store::drains::list(&mut write, app.id).await?;
+    if drains.iter().any(|drain| drain.url == url) {
+        return Err(Error::Conflict("This drain was added to the app already.".into()));
+    }
+    if drains.len() >= ops.settings().max_drains {
+        return Err(Error::invalid("You have already added the maximum number of drains allowed"));
+    }
+    let now = ops.now();
+    let drain = Drain {
+        id: DrainId::new(),
+        app: app.id,
+        url: url.to_owned(),
+        token: format!("d.{}", uuid::Uuid::new_v4()),
+        created_at: now,
+        updated_at: now,
+    };
+    store::drains::insert(&mut write, &drain).await?;
+    write.commit().await?;
+    Ok(DrainInfo { drain, app: (&app).into() })
+}
+
+/// Removes a drain.
+pub async fn destroy(ops: &Ops, actor: &Actor, app: &str, identity: &str) -> Result<DrainInfo> {
+    let mut write = ops.store().write().await?;
+    let app = access::app(&mut write, actor, app, Permission::WriteProtected, Role::Collaborator).await?;
+    let drains = store::drains::list(&mut write, app.id).await?;
+    let drain = drains.into_iter().find(|drain| is(drain, identity));
+    let drain = drain.ok_or_else(|| Error::not_found("drain"))?;
+    store::drains::delete(&mut write, drain.id).await?;
+    write.commit().await?;
+    Ok(DrainInfo { drain, app: (&app).into() })
+}
+
+fn is(drain: &Drain, identity: &str) -> bool {
+    drain.id.to_string() == identity || drain.url == identity || drain.token == identity
+}
+
+fn check_url(text: &str) -> Result<()> {
+    let url = Url::parse(text).ok().filter(|url| {
+        SCHEMES.contains(&url.scheme())
+            && url.host_str().is_some_and(|host| !host.is_empty())
+            && text.len() <= 2048
+    });
+    let url = url.ok_or_else(|| {
+        Error::invalid("URL is invalid: use syslog://, syslog+tls://, http:// or https:// and a host.")
+    })?;
+    if !matches!(url.scheme(), "http" | "https") && url.port().is_none() {
+        return Err(Error::invalid("URL is invalid: a syslog drain needs a port."));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        for good in [
+            "syslog://logs.example.com:514",
+            "syslog+tls://logs.example.com:6514",
+            "https://user:password@example.com/path?q",
+            "http://127.0.0.1:9000",
+        ] {
+            assert!(check_url(good).is_ok(), "{good}");
+        }
+        for bad in ["", "example.com", "ftp://example.com", "https://", "syslog://example.com", "file:///etc"]
+        {
+            assert!(matches!(check_url(bad), Err(Error::InvalidParams(_))), "{bad}");
+        }
+    }
+}

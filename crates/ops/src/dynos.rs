@@ -1,0 +1,305 @@
+//! Dynos as users see and steer them. Which dyno runs where is not decided here: a restart is a wish on
+//! a row, a one-off is a row that something has to start.
+
+use crate::access::{self, Role};
+use crate::formation::no_such_type;
+use crate::releases::{blank_dyno, free_number};
+use crate::{Actor, AppRef, Error, Ops, Permission, Result, random, text};
+use domain::{App, Dyno, DynoKind, DynoSize, DynoState, ProcessType};
+use std::collections::BTreeMap;
+use store::{Tx, Write};
+
+/// A dyno with what the API tells about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DynoInfo {
+    pub dyno: Dyno,
+    pub app: AppRef,
+    pub release_version: u32,
+}
+
+/// What is asked of a one-off dyno.
+#[derive(Clone, Debug, Default)]
+pub struct Create {
+    pub command: String,
+    /// A client will attach to it; it starts when the client has come.
+    pub attach: bool,
+    pub env: BTreeMap<String, String>,
+    pub force_no_tty: bool,
+    /// `None`: the size of the app's web dynos.
+    pub size: Option<String>,
+    /// What stands before the dot of its name. `None`: `run`.
+    pub process_type: Option<String>,
+    /// Seconds; `None`: a day.
+    pub time_to_live: Option<i64>,
+}
+
+/// Which dynos a restart or stop is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target<'a> {
+    /// All of the formation; one-offs are left alone.
+    All,
+    /// All of one process type, also of one-offs (`run`).
+    ProcessType(&'a str),
+    /// One, by name or id.
+    One(&'a str),
+}
+
+/// The longest life of a one-off, in seconds (Heroku's figure).
+const MAX_TIME_TO_LIVE: i64 = 86_400;
+
+/// An app's dynos by name. Not those that are over, nor those whose successor is there.
+pub async fn list(ops: &Ops, actor: &Actor, app: &str) -> Result<Vec<DynoInfo>> {
+    let mut tx = ops.store().read().await?;
+    let app = access::read(&mut tx, actor, app).await?;
+    let dynos = visible(store::dynos::list(&mut tx, app.id).await?);
+    let mut list = Vec::with_capacity(dynos.len());
+    for dyno in dynos {
+        list.push(describe(&mut tx, &app, dyno).await?);
+    }
+    Ok(list)
+}
+
+/// One dyno by name or id.
+pub async fn info(ops: &Ops, actor: &Actor, app: &str, identity: &str) -> Result<DynoInfo> {
+    let mut tx = ops.store().read().await?;
+    let app = access::read(&mut tx, actor, app).await?;
+    let dynos = visible(store::dynos::list(&mut tx, app.id).await?);
+    let dyno = dynos.into_iter().find(|dyno| is(dyno, identity)).ok_or_else(|| Error::not_found("dyno"))?;
+    describe(&mut tx, &app, dyno).await
+}
+
+/// Asks for a one-off dyno of the current release. A first word that is a process type stands for that
+/// type's command.
+pub async fn create(ops: &Ops, actor: &Actor, app: &str, input: Create) -> Result<DynoInfo> {
+    let mut write = ops.store().write().await?;
+    // Who runs a command sees the config vars.
+    let app = access::app(&mut write, actor, app, Permission::WriteProtected, Role::Collaborator).await?;
+    text::check("Command", input.command.trim(), 32 * 1024, &['\n', '\t', '\r'])?;
+    check_env(&input.env)?;
+    let size = input.size.as_deref().map(str::parse::<DynoSize>).transpose()?;
+    let process_type = ProcessType::parse(input.process_type.as_deref().unwrap_or("run"))?;
+    let time_limit = time_limit(input.time_to_live)?;
+    let (release, types) = runnable(&mut write, &app).await?;
+    check_number(ops, &mut write, &app).await?;
+    let formation = store::formation::list(&mut write, app.id).await?;
+    if formation.iter().any(|row| row.process_type == process_type) {
+        return Err(Error::invalid(format!(
+            "A one-off dyno can't be named {process_type}: that is a process type of the formation. Use run."
+        )));
+    }
+    let usual = formation.iter().find(|row| row.process_type.is_web()).map(|row| row.size);
+    let command = substitute(input.command.trim(), &types);
+    let dyno = Dyno {
+        name: free_number(&mut write, app.id, process_type).await?,
+        size: size.or(usual).unwrap_or(DynoSize::DEFAULT),
+        env: input.env,
+        attach_key: input.attach.then(random::key),
+        no_tty: input.force_no_tty,
+        user: Some(actor.account.id),
+        time_limit: Some(time_limit),
+        ..blank_dyno(app.id, release, command, ops.now())
+    };
+    store::dynos::insert(&mut write, &dyno).await?;
+    let info = describe(&mut write, &app, dyno).await?;
+    write.commit().await?;
+    ops.say_by(app.id, &actor.account, format!("Starting process with command `{}`", info.dyno.command));
+    Ok(info)
+}
+
+/// Asks for dynos to be replaced by fresh ones; a one-off is stopped. Also ends a crashed dyno's wait
+/// for its next start.
+pub async fn restart(ops: &Ops, actor: &Actor, app: &str, target: Target<'_>) -> Result<()> {
+    let mut write = ops.store().write().await?;
+    let app = access::write(&mut write, actor, app).await?;
+    let dynos = select(&mut write, &app, target).await?;
+    wish_stopped(ops, &mut write, &dynos).await?;
+    write.commit().await?;
+    Ok(())
+}
+
+/// Asks for dynos to be stopped. The formation's are replaced at once, as on Heroku: scale them down
+/// to be rid of them.
+pub async fn stop(ops: &Ops, actor: &Actor, app: &str, target: Target<'_>) -> Result<()> {
+    let mut write = ops.store().write().await?;
+    let app = access::write(&mut write, actor, app).await?;
+    let dynos = select(&mut write, &app, target).await?;
+    wish_stopped(ops, &mut write, &dynos).await?;
+    write.commit().await?;
+    for dyno in dynos {
+        ops.say_by(app.id, &actor.account, format!("Stopping process {}", dyno.name));
+    }
+    Ok(())
+}
+
+/// The one-off that a client who knows this secret may attach to, while it still waits or runs. The
+/// secret is the client's only credential.
+pub async fn by_attach_key(ops: &Ops, key: &str) -> Result<Dyno> {
+    let dyno = store::dynos::by_attach_key(&mut ops.store().read().await?, key).await?;
+    dyno.filter(|dyno| !is_over(dyno)).ok_or_else(|| Error::not_found("dyno"))
+}
+
+async fn wish_stopped(ops: &Ops, write: &mut Write, dynos: &[Dyno]) -> Result<()> {
+    for dyno in dynos {
+        store::dynos::request_stop(write, dyno.id, ops.now()).await?;
+    }
+    Ok(())
+}
+
+async fn select(write: &mut Write, app: &App, target: Target<'_>) -> Result<Vec<Dyno>> {
+    let mut dynos = visible(store::dynos::list(write, app.id).await?);
+    match target {
+        Target::All => dynos.retain(|dyno| dyno.kind == DynoKind::Formation),
+        Target::One(identity) => {
+            dynos.retain(|dyno| is(dyno, identity));
+            if dynos.is_empty() {
+                return Err(Error::not_found("dyno"));
+            }
+        }
+        Target::ProcessType(name) => {
+            dynos.retain(|dyno| dyno.name.process_type.as_str() == name);
+            let formation = store::formation::list(write, app.id).await?;
+            if dynos.is_empty() && !formation.iter().any(|row| row.process_type.as_str() == name) {
+                return Err(no_such_type(name));
+            }
+        }
+    }
+    Ok(dynos)
+}
+
+/// The release that one-offs run, and its process types.
+async fn runnable(tx: &mut Tx, app: &App) -> Result<(domain::ReleaseId, BTreeMap<ProcessType, String>)> {
+    let release = match app.current_release {
+        Some(id) => store::releases::by_id(tx, id).await?,
+        None => None,
+    };
+    let slug = match release.as_ref().and_then(|release| release.slug) {
+        Some(id) => store::slugs::by_id(tx, id).await?,
+        None => None,
+    };
+    match (release, slug) {
+        (Some(release), Some(slug)) => Ok((release.id, slug.process_types)),
+        _ => Err(Error::invalid(format!("The app {} has no code to run. Deploy it first.", app.name))),
+    }
+}
+
+async fn check_number(ops: &Ops, tx: &mut Tx, app: &App) -> Result<()> {
+    let max = ops.settings().max_one_offs;
+    let dynos = store::dynos::list(tx, app.id).await?;
+    let running = dynos.iter().filter(|dyno| dyno.kind == DynoKind::OneOff && !is_over(dyno)).count();
+    if running >= max {
+        return Err(Error::invalid(format!("Cannot run more than {max} one-off dynos of an app at a time.")));
+    }
+    Ok(())
+}
+
+/// Replaces a first word that is a process type by its command; further words are added to it.
+fn substitute(command: &str, types: &BTreeMap<ProcessType, String>) -> String {
+    let (first, rest) = command.split_once(char::is_whitespace).unwrap_or((command, ""));
+    match ProcessType::parse(first).ok().and_then(|name| types.get(&name)) {
+        Some(known) if rest.is_empty() => known.clone(),
+        Some(known) => format!("{known} {}", rest.trim_start()),
+        None => command.to_owned(),
+    }
+}
+
+fn time_limit(seconds: Option<i64>) -> Result<u32> {
+    let seconds = seconds.unwrap_or(MAX_TIME_TO_LIVE);
+    u32::try_from(seconds)
+        .ok()
+        .filter(|seconds| (1..=MAX_TIME_TO_LIVE).contains(&i64::from(*seconds)))
+        .ok_or_else(|| {
+            Error::invalid(format!("time_to_live must be a number of seconds from 1 to {MAX_TIME_TO_LIVE}."))
+        })
+}
+
+fn check_env(env: &BTreeMap<String, String>) -> Result<()> {
+    let is_name = |name: &str| {
+        name.bytes().next().is_some_and(|b| !b.is_ascii_digit())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    };
+    for (name, value) in env {
+        if !is_name(name) || value.contains('\0') {
+            return Err(Error::invalid(format!("Environment variable {name:?} is not valid.")));
+        }
+    }
+    let size: usize = env.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if size > 64 * 1024 {
+        return Err(Error::invalid("The environment of a one-off dyno is limited to 64 KB."));
+    }
+    Ok(())
+}
+
+fn is(dyno: &Dyno, identity: &str) -> bool {
+    dyno.id.to_string() == identity || dyno.name.to_string() == identity
+}
+
+/// A one-off that has ended, or a formation dyno that was told to go and went.
+fn is_over(dyno: &Dyno) -> bool {
+    match dyno.kind {
+        DynoKind::Formation => matches!(dyno.state, DynoState::Down | DynoState::Complete),
+        DynoKind::OneOff | DynoKind::Release => {
+            dyno.exit_status.is_some()
+                || matches!(dyno.state, DynoState::Down | DynoState::Complete | DynoState::Crashed)
+        }
+    }
+}
+
+/// What users see: no dyno that is over, and of two with one name only the newer.
+fn visible(dynos: Vec<Dyno>) -> Vec<Dyno> {
+    let mut list: Vec<Dyno> = Vec::with_capacity(dynos.len());
+    // The rows come by name, older ones first.
+    for dyno in dynos.into_iter().filter(|dyno| !is_over(dyno)) {
+        match list.last_mut() {
+            Some(last) if last.name == dyno.name => *last = dyno,
+            _ => list.push(dyno),
+        }
+    }
+    list
+}
+
+async fn describe(tx: &mut Tx, app: &App, dyno: Dyno) -> Result<DynoInfo> {
+    let release = store::releases::by_id(tx, dyno.release).await?;
+    Ok(DynoInfo { app: app.into(), release_version: release.map_or(0, |release| release.version), dyno })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_word_may_be_a_process_type() {
+        let types = [(ProcessType::parse("console").unwrap(), "node repl.js".to_owned())].into();
+        for (command, expected) in [
+            ("console", "node repl.js"),
+            ("console --fast  x", "node repl.js --fast  x"),
+            ("consoles", "consoles"),
+            ("bash -c 'console'", "bash -c 'console'"),
+            ("bash", "bash"),
+        ] {
+            assert_eq!(substitute(command, &types), expected);
+        }
+    }
+
+    #[test]
+    fn times_to_live() {
+        for (given, expected) in [(None, Some(86_400)), (Some(1), Some(1)), (Some(86_400), Some(86_400))] {
+            assert_eq!(time_limit(given).ok(), expected);
+        }
+        for bad in [0, -1, 86_401, i64::MAX] {
+            assert!(time_limit(Some(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn environments() {
+        for (name, value, good) in [
+            ("TERM", "xterm", true),
+            ("HEROKU_X", "", true),
+            ("1A", "", false),
+            ("A B", "", false),
+            ("A", "\0", false),
+        ] {
+            assert_eq!(check_env(&[(name.to_owned(), value.to_owned())].into()).is_ok(), good, "{name}");
+        }
+    }
+}
