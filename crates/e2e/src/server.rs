@@ -157,9 +157,14 @@ impl Server {
         self.ready().await
     }
 
+    /// The server's process id.
+    pub fn pid(&self) -> Result<u32> {
+        Ok(self.lock().as_ref().context("the server is not running")?.id())
+    }
+
     /// Resident memory of the server process, in bytes.
     pub fn resident(&self) -> Result<u64> {
-        let pid = self.lock().as_ref().context("the server is not running")?.id();
+        let pid = self.pid()?;
         let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
         let kib: u64 = line.split_whitespace().nth(1).context("no figure")?.parse()?;
