@@ -21,6 +21,7 @@ pub mod dynos;
 pub mod features;
 pub mod formation;
 pub mod keys;
+pub mod outputs;
 pub mod rate_limits;
 pub mod regions;
 pub mod releases;
