@@ -86,6 +86,7 @@ async fn serve(worker: Arc<Worker>, stream: TcpStream, client: Arc<Client>) {
         .timer(TokioTimer::new())
         .header_read_timeout(timeouts.client_idle)
         .max_buf_size(shared.config.limits.request_head.max(8192))
+        .max_header_size(shared.config.limits.request_head)
         .serve_connection(io, service)
         .with_upgrades();
     tokio::pin!(connection);

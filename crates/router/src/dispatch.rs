@@ -269,13 +269,14 @@ async fn first_byte(
     tokio::pin!(sending);
     let mut finished = false;
     loop {
-        let (deadline, fault) = progress.deadline(timeouts);
+        let (deadline, _) = progress.deadline(timeouts);
         tokio::select! {
             biased;
             attempt = &mut sending => return Ok(attempt),
             () = progress.finished(), if !finished => finished = true,
             () = sleep_until(deadline.into()) => {
-                if progress.deadline(timeouts).0 <= Instant::now() {
+                let (deadline, fault) = progress.deadline(timeouts);
+                if deadline <= Instant::now() {
                     return Err(fault);
                 }
             }

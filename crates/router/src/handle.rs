@@ -2,7 +2,7 @@
 
 use crate::connection::{Client, Worker};
 use crate::dispatch::{Answer, dispatch};
-use crate::fault::{BACKLOG, BLANK, CONNECTION_LIMIT, Fault, MAINTENANCE, MALFORMED, NO_WEB};
+use crate::fault::{BACKLOG, BAD_HEADER, BLANK, CONNECTION_LIMIT, Fault, MAINTENANCE, MALFORMED, NO_WEB};
 use crate::head;
 use crate::page::Page;
 use crate::record::Record;
@@ -12,7 +12,7 @@ use crate::routes::App;
 use crate::tunnel;
 use domain::route::Backends;
 use http::header::{CONNECTION, HeaderValue, UPGRADE};
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use std::sync::Arc;
@@ -124,6 +124,8 @@ fn respond(
     if let Err(fault) = head::to_client(response.headers_mut(), &worker.shared.config.limits) {
         return fail(fault, record);
     }
+    // An HTTP/1.0 dyno's answer is framed anew; its version says nothing about the router's.
+    *response.version_mut() = Version::HTTP_11;
     record.status = Some(response.status().as_u16());
     if let Some((client, dyno)) = tunnel {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
@@ -140,7 +142,8 @@ fn respond(
 fn fail(fault: &'static Fault, mut record: Box<Record>) -> Response<ResponseBody> {
     record.fail(fault);
     let mut shown = Page::of_fault(fault, record.app.as_ref().map(|app| &*app.route));
-    shown.close = *fault == CONNECTION_LIMIT;
+    // Where a request's end is in doubt, what follows it cannot be another request.
+    shown.close = *fault == CONNECTION_LIMIT || fault.code == BAD_HEADER.code;
     page(shown, Some(record))
 }
 

@@ -94,7 +94,7 @@ impl Relay {
             let quiet = self.progress.as_ref().filter(|progress| !progress.is_finished()).map(|p| p.quiet());
             match quiet {
                 Some(quiet) if quiet < idle => {
-                    let rest = (idle - quiet).max(Duration::from_millis(1));
+                    let rest = idle.saturating_sub(quiet).max(Duration::from_millis(1));
                     self.waiting = Some(Box::pin(tokio::time::sleep(rest)));
                 }
                 _ => return true,

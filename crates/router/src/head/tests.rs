@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a test says what failed by where it stops")]
-
 use super::*;
 
 fn request(version: Version, uri: &str, headers: &[(&str, &str)]) -> Request<()> {

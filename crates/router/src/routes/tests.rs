@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a test says what failed by where it stops")]
-
 use super::*;
 use std::future::Future;
 use std::pin::pin;
