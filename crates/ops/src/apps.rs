@@ -83,7 +83,9 @@ pub async fn create(ops: &Ops, actor: &Actor, input: Create) -> Result<AppInfo> 
         notes.push(releases::insert(ops, &mut write, &mut app, new).await?);
     }
     write.commit().await?;
-    notes.into_iter().for_each(|made| made.announce(ops));
+    for made in notes {
+        made.announce(ops);
+    }
     Ok(AppInfo { app, owner: actor.account.clone() })
 }
 

@@ -63,6 +63,8 @@ async fn create_as(ops: &Ops, actor: &Actor, input: Create, kind: AuthorizationK
         expires_at: input.expires_in.map(|seconds| expiry(ops.now(), seconds)).transpose()?,
     };
     let mut write = ops.store().write().await?;
+    // Each login leaves one behind; nobody needs those that ran out.
+    store::authorizations::delete_expired(&mut write, actor.account.id, ops.now()).await?;
     let issued = issue(ops, &mut write, new, &random::token()).await?;
     write.commit().await?;
     Ok(issued)

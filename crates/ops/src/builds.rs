@@ -211,7 +211,7 @@ pub async fn finish(ops: &Ops, id: BuildId, outcome: Outcome) -> Result<Option<F
         Outcome::Succeeded(success) if !build.cancel_requested => {
             let user = store::accounts::by_id(&mut write, build.user).await?;
             // Who deleted their account meanwhile did want this release.
-            let user = user.map_or_else(|| gone(ops, build.user), Ok)?;
+            let user = user.unwrap_or_else(|| gone(ops, build.user));
             let slug = insert_slug(ops, &mut write, &build, &success).await?;
             made = release(ops, &mut write, &mut app, &build, &user, &slug, *success).await?;
             ended = made.last().map(|made| (made.release.id, slug.id));
@@ -222,7 +222,9 @@ pub async fn finish(ops: &Ops, id: BuildId, outcome: Outcome) -> Result<Option<F
     store::builds::finish(&mut write, id, status, ended, ops.now()).await?;
     let result = finished(&mut write, id).await?;
     write.commit().await?;
-    made.into_iter().for_each(|made| made.announce(ops));
+    for made in made {
+        made.announce(ops);
+    }
     if status == BuildStatus::Succeeded {
         ops.say(app.id, "Build succeeded");
     } else {
@@ -230,6 +232,22 @@ pub async fn finish(ops: &Ops, id: BuildId, outcome: Outcome) -> Result<Option<F
         ops.say(app.id, format!("Build failed -- check your build output: {address}"));
     }
     Ok(Some(result))
+}
+
+/// Forgets an app's builds that have ended, but for the `keep` newest. Returns which, so that their
+/// output can be cleared away. Called by the loop that clears away.
+pub async fn forget_old(ops: &Ops, app: domain::AppId, keep: usize) -> Result<Vec<BuildId>> {
+    let mut write = ops.store().write().await?;
+    let builds = store::builds::list(&mut write, app).await?;
+    let ended = builds.iter().rev().filter(|build| build.status != BuildStatus::Pending);
+    let old: Vec<_> = ended.skip(keep).map(|build| build.id).collect();
+    for id in &old {
+        store::builds::delete(&mut write, *id).await?;
+    }
+    if !old.is_empty() {
+        write.commit().await?;
+    }
+    Ok(old)
 }
 
 async fn finished(tx: &mut Tx, id: BuildId) -> Result<Finished> {
@@ -241,10 +259,10 @@ async fn finished(tx: &mut Tx, id: BuildId) -> Result<Finished> {
     Ok(Finished { build, release })
 }
 
-fn gone(ops: &Ops, id: domain::AccountId) -> Result<Account> {
+fn gone(ops: &Ops, id: domain::AccountId) -> Account {
     let now = ops.now();
     let email = "deleted-user".into();
-    Ok(Account { id, email, name: None, admin: false, created_at: now, updated_at: now, last_login: None })
+    Account { id, email, name: None, admin: false, created_at: now, updated_at: now, last_login: None }
 }
 
 async fn insert_slug(ops: &Ops, write: &mut Write, build: &Build, success: &Success) -> Result<Slug> {
@@ -280,8 +298,7 @@ async fn release(
     success: Success,
 ) -> Result<Vec<releases::Made>> {
     let mut made = Vec::new();
-    let before = store::releases::list(write, app.id).await?;
-    if !before.iter().any(|release| release.slug.is_some()) {
+    if store::releases::count_with_slug(write, app.id).await? == 0 {
         made.extend(first_config_vars(ops, write, app, user, success.config_vars).await?);
         if build.buildpacks.is_empty() && store::buildpacks::of(write, app.id).await?.is_empty() {
             store::buildpacks::set(write, app.id, &success.buildpacks).await?;
@@ -352,8 +369,7 @@ async fn insert(ops: &Ops, mut write: Write, actor: &Actor, app: App, build: Bui
         }
     }
     let max = ops.settings().max_pending_builds;
-    let waiting = store::builds::list(&mut write, app.id).await?;
-    if waiting.iter().filter(|build| build.status == BuildStatus::Pending).count() >= max {
+    if store::builds::count_pending(&mut write, app.id).await? >= max {
         return Err(Error::Conflict(format!(
             "The app {} has {max} builds waiting already. Wait for one to end, or cancel some.",
             app.name

@@ -154,12 +154,8 @@ pub(crate) async fn fit(write: &mut Write, app: &App, slug: &Slug, now: Timestam
 
 /// Whether no release before the one that becomes current now ran any code.
 async fn is_first_deploy(tx: &mut Tx, app: &App) -> Result<bool> {
-    let releases = store::releases::list(tx, app.id).await?;
-    Ok(!releases.iter().any(|release| {
-        Some(release.id) != app.current_release
-            && release.slug.is_some()
-            && release.status == domain::ReleaseStatus::Succeeded
-    }))
+    // The release that becomes current counts as one.
+    Ok(store::releases::count_with_slug(tx, app.id).await? <= 1)
 }
 
 /// `Scaled to web@2:Basic worker@1:Basic`, all types in order.

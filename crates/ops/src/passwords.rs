@@ -5,6 +5,7 @@ use crate::{Error, Result};
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use tokio::sync::Semaphore;
 
 /// Shorter ones are refused.
 pub(crate) const MIN_LENGTH: usize = 8;
@@ -51,8 +52,17 @@ pub(crate) async fn verify(password: &str, hash: Option<String>) -> Result<bool>
     .await
 }
 
+/// How many are hashed at a time, so that many logins at once cannot use up the memory; more wait.
+static AT_A_TIME: Semaphore = Semaphore::const_new(2);
+
 /// Off the threads that serve requests: one hash takes some ten milliseconds and 19 MiB.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let permit = AT_A_TIME.acquire().await.map_err(|error| Error::Internal(Box::new(error)))?;
+    let work = move || {
+        // Held until the work is done, also when whoever wanted it has gone.
+        let _permit = permit;
+        work()
+    };
     tokio::task::spawn_blocking(work).await.map_err(|error| Error::Internal(Box::new(error)))
 }
 

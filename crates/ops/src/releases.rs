@@ -14,6 +14,8 @@ use domain::{
     ReleaseId, ReleaseStatus, Slug, SlugId,
 };
 use jiff::Timestamp;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use store::configs::ConfigId;
 use store::{Tx, Write};
 
@@ -42,9 +44,25 @@ pub async fn list(ops: &Ops, actor: &Actor, app: &str) -> Result<Vec<ReleaseInfo
     let mut tx = ops.store().read().await?;
     let app = access::read(&mut tx, actor, app).await?;
     let releases = store::releases::list(&mut tx, app.id).await?;
+    // All at once: an app may have thousands of releases.
+    let slugs = store::slugs::list(&mut tx, app.id).await?;
+    let with_image: HashSet<_> =
+        slugs.iter().filter(|slug| slug.image.is_some()).map(|slug| slug.id).collect();
+    let mut users = HashMap::new();
     let mut list = Vec::with_capacity(releases.len());
     for release in releases {
-        list.push(describe(&mut tx, &app, release).await?);
+        let user = match users.entry(release.user) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(accounts::mention(&mut tx, release.user).await?),
+        };
+        list.push(ReleaseInfo {
+            app: (&app).into(),
+            user: user.clone(),
+            current: app.current_release == Some(release.id),
+            eligible_for_rollback: release.status == ReleaseStatus::Succeeded
+                && release.slug.is_some_and(|slug| with_image.contains(&slug)),
+            release,
+        });
     }
     Ok(list)
 }
@@ -187,7 +205,9 @@ pub async fn finish_command(ops: &Ops, id: ReleaseId, success: bool) -> Result<O
         lines.push(format!("Release v{} command failed", release.version));
     }
     write.commit().await?;
-    lines.into_iter().for_each(|line| ops.say(release.app, line));
+    for line in lines {
+        ops.say(release.app, line);
+    }
     Ok(Some(release))
 }
 
@@ -330,8 +350,7 @@ async fn make_current(
 /// The slug that a release without a new one runs: that of the newest release that has not failed. A
 /// release whose command still runs counts, so that what comes after it does not undo it.
 pub(crate) async fn base_slug(write: &mut Write, app: AppId) -> Result<Option<Slug>> {
-    let releases = store::releases::list(write, app).await?;
-    let newest = releases.iter().rev().find(|release| release.status != ReleaseStatus::Failed);
+    let newest = store::releases::newest_not_failed(write, app).await?;
     match newest.and_then(|release| release.slug) {
         Some(id) => Ok(store::slugs::by_id(write, id).await?),
         None => Ok(None),

@@ -14,13 +14,12 @@ pub async fn list(ops: &Ops, actor: &Actor) -> Result<Vec<Authorization>> {
 
 /// Ends a session by its id, or `~` for the one whose token is being used.
 pub async fn destroy(ops: &Ops, actor: &Actor, identity: &str) -> Result<Authorization> {
-    let wanted = match identity {
+    let wanted = if identity == "~" {
         // Logging out needs no scope: who has the token may give it up.
-        "~" => actor.authorization.as_ref().map(|authorization| authorization.id.to_string()),
-        _ => {
-            actor.require(Permission::Global)?;
-            Some(identity.to_owned())
-        }
+        actor.authorization.as_ref().map(|authorization| authorization.id.to_string())
+    } else {
+        actor.require(Permission::Global)?;
+        Some(identity.to_owned())
     };
     let mut write = ops.store().write().await?;
     let session = store::authorizations::list(&mut write, actor.account.id)

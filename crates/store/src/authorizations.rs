@@ -4,6 +4,7 @@
 use crate::row::{Columns, json_of, micros};
 use crate::{Result, Table, Tx, Write};
 use domain::{AccountId, Authorization, AuthorizationId, AuthorizationKind};
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use sqlx::sqlite::SqliteRow;
 
@@ -73,6 +74,17 @@ pub async fn update(write: &mut Write, authorization: &Authorization, token: Opt
 pub async fn delete(write: &mut Write, id: AuthorizationId) -> Result<()> {
     write.touch(Table::Accounts);
     sqlx::query("DELETE FROM authorizations WHERE id = $1").bind(id.to_string()).execute(write.sql()).await?;
+    Ok(())
+}
+
+/// Removes those of an account that ran out before `time`.
+pub async fn delete_expired(write: &mut Write, account: AccountId, time: Timestamp) -> Result<()> {
+    write.touch(Table::Accounts);
+    sqlx::query("DELETE FROM authorizations WHERE account_id = $1 AND expires_at < $2")
+        .bind(account.to_string())
+        .bind(micros(time))
+        .execute(write.sql())
+        .await?;
     Ok(())
 }
 

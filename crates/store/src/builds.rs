@@ -88,9 +88,8 @@ pub async fn insert(write: &mut Write, build: &Build) -> Result<()> {
 }
 
 /// Takes a pending build for `lease.owner`, or prolongs its lease. False if it has ended or somebody
-/// else holds a lease that has not run out by `now`.
+/// else holds a lease that has not run out by `now`. Wakes nobody: it changes nothing to act on.
 pub async fn lease(write: &mut Write, id: BuildId, lease: &Lease, now: Timestamp) -> Result<bool> {
-    write.touch(Table::Builds);
     let done = sqlx::query(
         "UPDATE builds SET lease_owner = $2, lease_until = $3, started_at = COALESCE(started_at, $4)
          WHERE id = $1 AND status = 'pending'
@@ -165,6 +164,25 @@ pub async fn finish(
     .execute(write.sql())
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Forgets a build that has ended.
+pub async fn delete(write: &mut Write, id: BuildId) -> Result<()> {
+    write.touch(Table::Builds);
+    sqlx::query("DELETE FROM builds WHERE id = $1 AND status <> 'pending'")
+        .bind(id.to_string())
+        .execute(write.sql())
+        .await?;
+    Ok(())
+}
+
+/// How many builds of an app have not ended.
+pub async fn count_pending(tx: &mut Tx, app: AppId) -> Result<usize> {
+    let row = sqlx::query("SELECT COUNT(*) AS count FROM builds WHERE app_id = $1 AND status = 'pending'")
+        .bind(app.to_string())
+        .fetch_one(tx.sql())
+        .await?;
+    row.number("count")
 }
 
 /// One build.

@@ -89,7 +89,7 @@ impl Store {
             .busy_timeout(Duration::from_secs(10));
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
-            .acquire_timeout(Duration::from_secs(60))
+            .acquire_timeout(Duration::from_mins(1))
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_with(options.clone())
@@ -98,7 +98,7 @@ impl Store {
         sqlx::migrate!("./migrations").run(&writer).await.map_err(StoreError::Migrate)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
-            .acquire_timeout(Duration::from_secs(60))
+            .acquire_timeout(Duration::from_mins(1))
             .connect_lazy_with(options.pragma("query_only", "ON"));
         let inner =
             Inner { readers, writer, keys: Arc::new(keys), feed: Arc::new(feed::Feed::new()), _lock: lock };

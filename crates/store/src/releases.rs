@@ -138,6 +138,30 @@ pub async fn list(tx: &mut Tx, app: AppId) -> Result<Vec<Release>> {
         .collect()
 }
 
+/// The newest one of an app that has not failed.
+pub async fn newest_not_failed(tx: &mut Tx, app: AppId) -> Result<Option<Release>> {
+    sqlx::query(
+        "SELECT * FROM releases WHERE app_id = $1 AND status <> 'failed' ORDER BY version DESC LIMIT 1",
+    )
+    .bind(app.to_string())
+    .fetch_optional(tx.sql())
+    .await?
+    .as_ref()
+    .map(release)
+    .transpose()
+}
+
+/// How many of an app's releases have code and did not fail.
+pub async fn count_with_slug(tx: &mut Tx, app: AppId) -> Result<usize> {
+    let row = sqlx::query(
+        "SELECT COUNT(*) AS count FROM releases WHERE app_id = $1 AND slug_id IS NOT NULL AND status = 'succeeded'",
+    )
+    .bind(app.to_string())
+    .fetch_one(tx.sql())
+    .await?;
+    row.number("count")
+}
+
 /// Those of all apps whose command has not ended, in the order of their creation.
 pub async fn pending(tx: &mut Tx) -> Result<Vec<Release>> {
     sqlx::query("SELECT * FROM releases WHERE status = 'pending' ORDER BY app_id, version")

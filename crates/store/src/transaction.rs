@@ -44,11 +44,17 @@ impl Write {
         self.touched.add(table);
     }
 
-    /// Makes it last, then wakes the readers of the change feed.
+    /// Makes it last, then wakes the readers of the change feed. Both happen even if the caller goes
+    /// away in the middle, as a handler does whose client hangs up: else a change could be there that
+    /// nobody was told of.
     pub async fn commit(self) -> Result<()> {
-        self.tx.sql.commit().await.map_err(StoreError::Database)?;
-        self.feed.publish(self.touched);
-        Ok(())
+        let Self { tx, feed, touched } = self;
+        let work = async move {
+            tx.sql.commit().await?;
+            feed.publish(touched);
+            Ok(())
+        };
+        tokio::spawn(work).await.map_err(|_| StoreError::Database(sqlx::Error::WorkerCrashed))?
     }
 }
 
