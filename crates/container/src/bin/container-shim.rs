@@ -1,0 +1,6 @@
+//! The shim as a program of its own, for tests and measurements. The product re-executes itself
+//! instead (`kigo shim DIRECTORY`).
+
+fn main() {
+    container::shim::main(std::env::args_os().skip(1))
+}

@@ -1,0 +1,468 @@
+//! What the rest of Kigo uses to run containers on this machine: start a shim, see what became of
+//! it, talk to it, clean up behind it.
+//!
+//! A [`Host`] holds nothing that matters: everything is on disk or in the shims, and a new one
+//! over the same directory finds it all again.
+
+mod client;
+
+pub use client::{Client, Subscription};
+
+use crate::bundle::{Bundle, Network, Ownership, Paths};
+use crate::cgroup::{Group, Hierarchies, UsageReader};
+use crate::protocol::{Refusal, Request};
+use crate::rootfs::RANGE;
+use crate::spool::SpoolReader;
+use crate::state::{self, Ended, Phase, State};
+use engine::{ContainerId, ContainerSpec, Exit, Status};
+use jiff::Timestamp;
+use nix::fcntl::{Flock, FlockArg};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::net::IpAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::net::UnixStream;
+use tokio::process::Command;
+
+/// How this installation runs its containers.
+#[derive(Clone, Debug)]
+pub struct HostConfig {
+    /// Directory of the containers' directories; made if missing. Not on an overlay file system.
+    pub containers: PathBuf,
+    /// Control group of all of them, unique on the machine, e.g. `kigo-1a2b`.
+    pub cgroup_parent: String,
+    /// First host user id of the first container; each has 65,536.
+    pub uid_base: u32,
+    /// Program and first arguments that end up in [`crate::shim::main`].
+    pub shim: Vec<OsString>,
+    /// Unacknowledged output kept per container, in bytes.
+    pub spool_limit: u64,
+    pub ownership: Ownership,
+    /// An OCI runtime to use instead of the own launcher.
+    pub runtime: Option<PathBuf>,
+}
+
+impl HostConfig {
+    /// What is usual, for the server that re-executes itself as `… shim DIRECTORY`.
+    pub fn new(containers: PathBuf, cgroup_parent: String) -> Self {
+        Self {
+            containers,
+            cgroup_parent,
+            uid_base: 200_000,
+            shim: vec!["/proc/self/exe".into(), "shim".into()],
+            spool_limit: crate::spool::DEFAULT_LIMIT,
+            ownership: Ownership::Best,
+            runtime: None,
+        }
+    }
+}
+
+/// Why something could not be done with a container.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    #[error("no container {0}")]
+    NotFound(ContainerId),
+    #[error("container {0} has ended")]
+    Ended(ContainerId),
+    #[error("container {0} is not waiting for a client")]
+    NotAttachable(ContainerId),
+    #[error("all {0} ranges of user ids are taken")]
+    NoUserIds(u32),
+    #[error("the shim of container {id} refused: {refusal:?}")]
+    Refused { id: ContainerId, refusal: Refusal },
+    #[error("could not {doing}")]
+    System {
+        doing: String,
+        #[source]
+        source: io::Error,
+    },
+}
+
+trait Doing<T> {
+    fn doing(self, step: impl Into<String>) -> Result<T, HostError>;
+}
+
+impl<T, E: Into<io::Error>> Doing<T> for Result<T, E> {
+    fn doing(self, step: impl Into<String>) -> Result<T, HostError> {
+        self.map_err(|source| HostError::System { doing: step.into(), source: source.into() })
+    }
+}
+
+/// What the disk says about a container.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    pub bundle: Bundle,
+    pub status: Status,
+    pub address: Option<IpAddr>,
+    /// What this machine could not provide for it, in words for an operator.
+    pub warnings: Vec<String>,
+}
+
+/// The containers of this installation.
+pub struct Host {
+    config: HostConfig,
+    hierarchies: Hierarchies,
+    /// Which first user ids are taken, by whom.
+    users: Mutex<BTreeMap<u32, ContainerId>>,
+}
+
+impl Host {
+    /// Opens the directory of containers and finds those that are there.
+    pub fn new(config: HostConfig) -> Result<Self, HostError> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&config.containers)
+            .doing(format!("make {}", config.containers.display()))?;
+        let hierarchies = Hierarchies::detect().doing("find this machine's control groups")?;
+        let host = Self { config, hierarchies, users: Mutex::default() };
+        let mut users = BTreeMap::new();
+        for id in host.ids()? {
+            if let Some(bundle) = host.bundle(id)? {
+                users.insert(bundle.uid_base, id);
+            }
+        }
+        *host.users.lock().unwrap_or_else(PoisonError::into_inner) = users;
+        Ok(host)
+    }
+
+    pub fn config(&self) -> &HostConfig {
+        &self.config
+    }
+
+    pub fn paths(&self, id: ContainerId) -> Paths {
+        Paths::of(&self.config.containers, id)
+    }
+
+    /// Every container that was spawned and not cleaned up.
+    pub fn ids(&self) -> Result<Vec<ContainerId>, HostError> {
+        let mut ids = Vec::new();
+        for entry in fs::read_dir(&self.config.containers).doing("list the containers")? {
+            let name = entry.doing("list the containers")?.file_name();
+            let Some(id) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+            if self.paths(id).spec().exists() {
+                ids.push(id);
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Makes the container's directory without making it a container yet, so that a caller can put
+    /// its network namespace there ([`Paths::namespace`]).
+    pub fn prepare(&self, id: ContainerId) -> Result<Paths, HostError> {
+        let paths = self.paths(id);
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(paths.directory())
+            .doing("make the container's directory")?;
+        Ok(paths)
+    }
+
+    /// Starts a shim for `spec` over `layers` (lowest first) and returns when it is on its way. A
+    /// second call for the same container does nothing. What goes wrong from here on is found by
+    /// [`Host::observe`].
+    pub async fn spawn(
+        &self,
+        spec: ContainerSpec,
+        layers: Vec<PathBuf>,
+        network: Option<Network>,
+    ) -> Result<(), HostError> {
+        let id = spec.id;
+        let paths = self.prepare(id)?;
+        let lock =
+            File::options().create(true).append(true).open(paths.lock()).doing("open the shim's lock")?;
+        let Ok(lock) = Flock::lock(lock, FlockArg::LockExclusiveNonblock) else {
+            // Somebody spawned it already, perhaps this moment.
+            return Ok(());
+        };
+        if paths.spec().exists() {
+            return Ok(());
+        }
+        let bundle = Bundle {
+            uid_base: self.take_users(id)?,
+            spec,
+            layers,
+            network,
+            cgroup_parent: self.config.cgroup_parent.clone(),
+            spool_limit: self.config.spool_limit,
+            ownership: self.config.ownership,
+            runtime: self.config.runtime.clone(),
+        };
+        if let Err(error) = state::write_json(&paths.spec(), &bundle).doing("write the container's spec") {
+            self.release_users(id);
+            return Err(error);
+        }
+        // The lock goes to the shim as its standard input: it is held without a gap from before
+        // the container was known until the shim is gone.
+        let lock = lock.try_clone().doing("hand the shim its lock")?;
+        if let Err(error) = self.start_shim(&paths, lock).await {
+            let failure = Some(format!("the shim could not be started: {error}"));
+            let exit = Exit { code: 128, out_of_memory: false, timed_out: false, killed: false, failure };
+            let ended = Ended { since: None, at: Timestamp::now(), exit, last_sequence: 0 };
+            state::write_json(&paths.exit(), &ended).doing("record that the shim could not be started")?;
+        }
+        Ok(())
+    }
+
+    /// Returns when the shim has gone into the background.
+    async fn start_shim(&self, paths: &Paths, lock: File) -> io::Result<()> {
+        let log = File::options().create(true).append(true).open(paths.log())?;
+        let [program, arguments @ ..] = self.config.shim.as_slice() else {
+            return Err(io::Error::other("no shim command is configured"));
+        };
+        let status = Command::new(program)
+            .args(arguments)
+            .arg(paths.directory())
+            .stdin(Stdio::from(lock))
+            .stdout(Stdio::from(log.try_clone()?))
+            .stderr(Stdio::from(log))
+            .env_clear()
+            .current_dir("/")
+            .status()
+            .await?;
+        if status.success() { Ok(()) } else { Err(io::Error::other(format!("it ended with {status}"))) }
+    }
+
+    /// What became of a container.
+    pub fn observe(&self, id: ContainerId) -> Result<Observed, HostError> {
+        let bundle = self.bundle(id)?.ok_or(HostError::NotFound(id))?;
+        let paths = self.paths(id);
+        let alive = self.shim_lives(&paths)?;
+        let state: Option<State> = state::read_json(&paths.state()).doing("read the container's state")?;
+        let ended: Option<Ended> = state::read_json(&paths.exit()).doing("read the container's exit")?;
+        let status = match (&ended, &state) {
+            (Some(ended), _) => Status::Exited { since: ended.since, at: ended.at, exit: ended.exit.clone() },
+            (None, state) if !alive => died(&paths, state.as_ref()),
+            (None, Some(State { phase: Phase::Running, since: Some(since), listening, .. })) => {
+                Status::Running { since: *since, listening: *listening }
+            }
+            (None, Some(State { phase: Phase::AwaitingClient, .. })) => Status::AwaitingClient,
+            (None, _) => Status::Creating,
+        };
+        let address = bundle.network.as_ref().map(|network| network.address);
+        let warnings = state.map(|state| state.warnings).unwrap_or_default();
+        Ok(Observed { bundle, status, address, warnings })
+    }
+
+    /// What the container printed after sequence `after`.
+    pub fn output(&self, id: ContainerId, after: u64) -> SpoolReader {
+        SpoolReader::new(self.paths(id).output(), after)
+    }
+
+    /// For reading what the container uses, again and again.
+    pub fn usage(&self, id: ContainerId) -> UsageReader {
+        UsageReader::open(&self.group(id))
+    }
+
+    /// SIGTERM to every process inside, SIGKILL after `grace`, also if this server is gone by
+    /// then. Nothing happens to what has ended.
+    pub async fn stop(&self, id: ContainerId, grace: Duration) -> Result<(), HostError> {
+        let grace_milliseconds = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+        match self.request(id, Request::Stop { grace_milliseconds }).await {
+            Err(HostError::Ended(_)) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// A signal to every process inside.
+    pub async fn signal(&self, id: ContainerId, number: i32) -> Result<(), HostError> {
+        self.request(id, Request::Signal { number }).await
+    }
+
+    /// The terminal's new size.
+    pub async fn resize(&self, id: ContainerId, columns: u16, rows: u16) -> Result<(), HostError> {
+        self.request(id, Request::Resize { columns, rows }).await
+    }
+
+    /// Output up to `sequence` is kept elsewhere. After the end there is nothing to make room for.
+    pub async fn acknowledge(&self, id: ContainerId, sequence: u64) -> Result<(), HostError> {
+        match self.request(id, Request::Acknowledge { sequence }).await {
+            Err(HostError::Ended(_)) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Becomes the one client of a container with a terminal, which starts its program. Reading
+    /// ends when the program has; closing hangs up.
+    pub async fn attach(&self, id: ContainerId) -> Result<UnixStream, HostError> {
+        self.connect(id).await?.attach().await.map_err(|error| refused(id, error))
+    }
+
+    /// Tells when something changes, until the shim is gone.
+    pub async fn subscribe(&self, id: ContainerId) -> Result<Subscription, HostError> {
+        self.connect(id).await?.subscribe().await.map_err(|error| refused(id, error))
+    }
+
+    /// A connection to the shim, for several requests.
+    pub async fn connect(&self, id: ContainerId) -> Result<Client, HostError> {
+        let paths = self.paths(id);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            match Client::connect(&paths).await {
+                Ok(client) => return Ok(client),
+                Err(error) => {
+                    if !paths.spec().exists() {
+                        return Err(HostError::NotFound(id));
+                    }
+                    if paths.exit().exists() || !self.shim_lives(&paths)? {
+                        return Err(HostError::Ended(id));
+                    }
+                    // A shim listens a few milliseconds after it was started.
+                    if Instant::now() > deadline {
+                        return Err(error).doing(format!("reach the shim of container {id}"));
+                    }
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            }
+        }
+    }
+
+    async fn request(&self, id: ContainerId, request: Request) -> Result<(), HostError> {
+        let answer = self.connect(id).await?.request(request).await;
+        answer.map_err(|error| match refused(id, error) {
+            // It ended while we asked.
+            HostError::System { .. } if self.paths(id).exit().exists() => HostError::Ended(id),
+            error => error,
+        })
+    }
+
+    /// Kills the container if it runs, and removes everything of it: processes, control groups,
+    /// mounts below its directory, and the directory. No error if there is nothing.
+    pub async fn cleanup(&self, id: ContainerId) -> Result<(), HostError> {
+        let paths = self.paths(id);
+        if paths.directory().exists() {
+            self.end_shim(id, &paths).await?;
+        }
+        let group = self.group(id);
+        let directory = paths.directory().to_owned();
+        tokio::task::spawn_blocking(move || remove_remains(&group, &directory))
+            .await
+            .map_err(io::Error::from)
+            .doing("clean up")??;
+        self.release_users(id);
+        Ok(())
+    }
+
+    /// Returns when no shim holds the container any more.
+    async fn end_shim(&self, id: ContainerId, paths: &Paths) -> Result<(), HostError> {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        let mut asked = false;
+        while self.shim_lives(paths)? {
+            if !asked && !paths.exit().exists() {
+                asked = true;
+                if let Ok(mut client) = Client::connect(paths).await {
+                    // If it does not listen any more, the deadline is for it.
+                    let _ = client.request(Request::Stop { grace_milliseconds: 0 }).await;
+                }
+            }
+            if Instant::now() > deadline {
+                self.kill_shim(id, paths)?;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
+    }
+
+    /// The kernel kills the container's init with the shim.
+    fn kill_shim(&self, id: ContainerId, paths: &Paths) -> Result<(), HostError> {
+        let step = || format!("kill the shim of container {id}");
+        let Some(state) = state::read_json::<State>(&paths.state()).doing(step())? else { return Ok(()) };
+        let Some(pid) = rustix::process::Pid::from_raw(state.shim) else { return Ok(()) };
+        let Ok(pidfd) = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()) else {
+            return Ok(());
+        };
+        // Only while the lock is held is the number surely the shim's.
+        if self.shim_lives(paths)? {
+            rustix::process::pidfd_send_signal(pidfd, rustix::process::Signal::KILL).doing(step())?;
+        }
+        Ok(())
+    }
+
+    fn shim_lives(&self, paths: &Paths) -> Result<bool, HostError> {
+        let file = match File::open(paths.lock()) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error).doing("open the shim's lock"),
+        };
+        match Flock::lock(file, FlockArg::LockSharedNonblock) {
+            Ok(_) => Ok(false),
+            Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(true),
+            Err((_, error)) => Err(error).doing("test the shim's lock"),
+        }
+    }
+
+    fn bundle(&self, id: ContainerId) -> Result<Option<Bundle>, HostError> {
+        state::read_json(&self.paths(id).spec()).doing(format!("read the spec of container {id}"))
+    }
+
+    fn group(&self, id: ContainerId) -> Group {
+        Group::new(self.hierarchies.clone(), &self.config.cgroup_parent, &id.to_string())
+    }
+
+    /// The lowest range of user ids that nobody has.
+    fn take_users(&self, id: ContainerId) -> Result<u32, HostError> {
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        let ranges = (u32::MAX - self.config.uid_base) / RANGE;
+        let free = (0..ranges)
+            .map(|slot| self.config.uid_base + slot * RANGE)
+            .find(|base| !users.contains_key(base));
+        let base = free.ok_or(HostError::NoUserIds(ranges))?;
+        users.insert(base, id);
+        Ok(base)
+    }
+
+    fn release_users(&self, id: ContainerId) {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, owner| *owner != id);
+    }
+}
+
+fn refused(id: ContainerId, error: client::ClientError) -> HostError {
+    match error {
+        client::ClientError::Refused(Refusal::NotAttachable) => HostError::NotAttachable(id),
+        client::ClientError::Refused(refusal) => HostError::Refused { id, refusal },
+        client::ClientError::Io(source) => {
+            HostError::System { doing: format!("talk to the shim of container {id}"), source }
+        }
+    }
+}
+
+/// A container whose shim is gone without having said how it ended: the machine went down, or
+/// somebody killed the shim, and the kernel killed the container with it.
+fn died(paths: &Paths, state: Option<&State>) -> Status {
+    // Every look must give the same time: that of the last sign of life.
+    let sign =
+        fs::metadata(paths.state()).or_else(|_| fs::metadata(paths.spec())).and_then(|file| file.modified());
+    let at = sign.ok().and_then(|time| Timestamp::try_from(time).ok()).unwrap_or_default();
+    let failure = Some("its shim is gone without a word; the machine may have gone down".to_owned());
+    let exit = Exit { code: 137, out_of_memory: false, timed_out: false, killed: false, failure };
+    Status::Exited { since: state.and_then(|state| state.since), at, exit }
+}
+
+/// What a shim leaves behind, also one that was killed.
+fn remove_remains(group: &Group, directory: &std::path::Path) -> Result<(), HostError> {
+    let patience = Duration::from_secs(5);
+    group.kill_all(patience).doing("kill what is left of the container")?;
+    group.remove(patience).doing("remove the container's control groups")?;
+    let mounts = fs::read_to_string("/proc/self/mountinfo").doing("list this machine's mounts")?;
+    // Deepest first: later lines may be mounted upon earlier ones.
+    for line in mounts.lines().rev() {
+        let Some(point) = line.split(' ').nth(4).map(PathBuf::from) else { continue };
+        if point.starts_with(directory) {
+            rustix::mount::unmount(&point, rustix::mount::UnmountFlags::DETACH)
+                .doing(format!("unmount {}", point.display()))?;
+        }
+    }
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).doing(format!("remove {}", directory.display()))
+        }
+        _ => Ok(()),
+    }
+}

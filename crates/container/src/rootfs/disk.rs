@@ -1,0 +1,170 @@
+//! The writable layer and its limit.
+//!
+//! The limit is a file system of that size in a sparse file: the kernel enforces it whatever the
+//! container does, it needs neither quota support nor mount options of the host's file system, and
+//! deleting a container's files is one unlink. ext4 without a journal: the content does not
+//! outlive the container. A freshly made one is kept per size and copied (150 kB, whatever the
+//! size), which costs less than making it anew. Freed blocks go back to the host (`discard`).
+
+use crate::bundle::Paths;
+use crate::error::{Doing, Failure};
+use crate::sys;
+use rustix::fs::{CWD, SeekFrom};
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, fsconfig_create, fsconfig_set_flag,
+    fsconfig_set_string, fsmount, fsopen, move_mount,
+};
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Where a container may write.
+pub(super) struct Writable {
+    directory: PathBuf,
+}
+
+impl Writable {
+    pub(super) fn upper(&self) -> PathBuf {
+        self.directory.join("upper")
+    }
+
+    pub(super) fn work(&self) -> PathBuf {
+        self.directory.join("work")
+    }
+}
+
+/// ext4 cannot be made much smaller.
+const SMALLEST: u64 = 16 << 20;
+
+/// Mounts a writable layer of `bytes` at [`Paths::writable`]. Without loop devices or `mkfs.ext4`
+/// it is a plain directory there, without a limit, and a warning says so.
+pub(super) fn mount(paths: &Paths, bytes: u64, warnings: &mut Vec<String>) -> Result<Writable, Failure> {
+    let directory = paths.writable();
+    fs::create_dir_all(&directory).doing("make the writable layer's mount point")?;
+    if let Err(error) = mount_limited(paths, bytes.max(SMALLEST)) {
+        warnings.push(format!("the disk limit is off: {}", error.story()));
+        // Half a file system is of no use to anybody.
+        let _ = fs::remove_file(paths.disk());
+    }
+    Ok(Writable { directory })
+}
+
+fn mount_limited(paths: &Paths, bytes: u64) -> Result<(), Failure> {
+    copy_template(paths, bytes)?;
+    let image =
+        File::options().read(true).write(true).open(paths.disk()).doing("open the writable layer's file")?;
+    let device = loop_device(&image)?;
+    let step = "mount the writable layer's file system";
+    let ext4 = fsopen("ext4", FsOpenFlags::FSOPEN_CLOEXEC).doing(step)?;
+    fsconfig_set_string(ext4.as_fd(), "source", device.path.as_path()).doing(step)?;
+    // The inode tables are holes of the file, and zero without anybody writing zeros to them.
+    fsconfig_set_flag(ext4.as_fd(), "noinit_itable").doing(step)?;
+    fsconfig_set_flag(ext4.as_fd(), "discard").doing(step)?;
+    fsconfig_create(ext4.as_fd()).doing(step)?;
+    let attributes = MountAttrFlags::MOUNT_ATTR_NODEV
+        | MountAttrFlags::MOUNT_ATTR_NOSUID
+        | MountAttrFlags::MOUNT_ATTR_NOATIME;
+    let mount = fsmount(ext4.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes).doing(step)?;
+    move_mount(mount.as_fd(), "", CWD, paths.writable(), MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).doing(step)
+}
+
+struct LoopDevice {
+    path: PathBuf,
+    /// Open until the mount holds the device: it is freed with its last user.
+    _open: File,
+}
+
+/// Binds the file to a free loop device.
+fn loop_device(image: &File) -> Result<LoopDevice, Failure> {
+    let step = "bind the writable layer to a loop device";
+    let control = File::options().read(true).write(true).open("/dev/loop-control").doing(step)?;
+    // Another process may take the free device first; then there is another one.
+    for _ in 0..64 {
+        let number = sys::free_loop_device(control.as_fd()).doing(step)?;
+        let path = PathBuf::from(format!("/dev/loop{number}"));
+        let device = match File::options().read(true).write(true).open(&path) {
+            Ok(device) => device,
+            // Bound and freed by another meanwhile.
+            Err(error) if error.raw_os_error() == Some(libc::ENXIO) => continue,
+            Err(error) => return Err(error).doing(step),
+        };
+        let direct = sys::configure_loop_device(device.as_fd(), image.as_fd(), true);
+        let bound = match direct {
+            // A file system without direct access.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                sys::configure_loop_device(device.as_fd(), image.as_fd(), false)
+            }
+            other => other,
+        };
+        match bound {
+            Ok(()) => return Ok(LoopDevice { path, _open: device }),
+            Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {}
+            Err(error) => return Err(error).doing(step),
+        }
+    }
+    Err(io::Error::from(io::ErrorKind::ResourceBusy)).doing(step)
+}
+
+/// Copies an empty file system of that size, making it first if there is none.
+fn copy_template(paths: &Paths, bytes: u64) -> Result<(), Failure> {
+    let step = "make the writable layer's file system";
+    let containers = paths.directory().parent().unwrap_or(paths.directory());
+    let templates = containers.join(".templates");
+    let template = templates.join(format!("ext4-{bytes}.img"));
+    if !template.exists() {
+        fs::create_dir_all(&templates).doing(step)?;
+        // Several may do this at once, each for itself; the last one's stays.
+        let own = paths.directory().join("template.img");
+        make_file_system(&own, bytes).doing(step)?;
+        fs::rename(&own, &template).doing(step)?;
+    }
+    copy_sparse(&template, &paths.disk(), bytes).doing("copy the writable layer's file system")
+}
+
+fn make_file_system(path: &Path, bytes: u64) -> io::Result<()> {
+    File::create(path)?.set_len(bytes)?;
+    let made = Command::new("mkfs.ext4")
+        .args(["-q", "-F", "-m", "0", "-O", "^has_journal,^resize_inode,sparse_super2"])
+        .args(["-E", "lazy_itable_init=1,nodiscard,root_owner=0:0"])
+        .arg(path)
+        .env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin")
+        .stdin(Stdio::null())
+        .output()?;
+    if !made.status.success() {
+        let words = String::from_utf8_lossy(&made.stderr);
+        return Err(io::Error::other(format!("mkfs.ext4 ended with {}: {}", made.status, words.trim())));
+    }
+    Ok(())
+}
+
+/// Copies only what is not a hole.
+fn copy_sparse(from: &Path, to: &Path, bytes: u64) -> io::Result<()> {
+    let from = File::open(from)?;
+    let to = File::create(to)?;
+    to.set_len(bytes)?;
+    let mut position = 0;
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let start = match rustix::fs::seek(&from, SeekFrom::Data(position)) {
+            Ok(start) => start,
+            Err(Errno::NXIO) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        let end = rustix::fs::seek(&from, SeekFrom::Hole(start))?;
+        let mut at = start;
+        while at < end {
+            let wanted = buffer.len().min((end - at) as usize);
+            let length = from.read_at(&mut buffer[..wanted], at)?;
+            if length == 0 {
+                break;
+            }
+            to.write_all_at(&buffer[..length], at)?;
+            at += length as u64;
+        }
+        position = end;
+    }
+}
