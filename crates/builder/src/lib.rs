@@ -1,1 +1,73 @@
-//! builder
+//! Builds: from an app's source to an OCI image.
+//!
+//! [`build`] takes the digest of a source archive and ends with the digest of an image: the layers
+//! of a [stack], layers that apps share (a language's runtime, installed dependencies) and one layer
+//! with the app itself below `/app`. Every command of a build, the app's or a buildpack's, runs in a
+//! one-off container through [`engine::Engine`], with its own limits; this process only reads files
+//! that it has unpacked itself, decides, and stores what comes out of the container.
+//!
+//! It refuses to know rows: who queued the build, which release it makes and who reads its output
+//! is its caller's business. It also refuses to run anything of an app's on the host, with the one
+//! exception of [`stack`], which runs Debian's own packages in a `chroot` while it makes a stack.
+
+mod build;
+mod cache;
+mod classic;
+mod container;
+mod detect;
+pub mod errors;
+mod export;
+mod host;
+mod languages;
+mod output;
+mod procfile;
+mod registry;
+mod request;
+mod slugignore;
+mod source;
+pub mod stack;
+mod work;
+
+pub use build::build;
+pub use classic::release::BadRelease;
+pub use errors::BuildError;
+pub use host::HostSettings;
+pub use languages::nodejs::NodeError;
+pub use output::Output;
+pub use registry::RegistryError;
+pub use request::{BuildOutcome, BuildRequest, BuildpackName, Settings};
+pub use slugignore::BadPattern;
+
+use engine::Engine;
+use image::ImageStore;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What builds work with. Cheap to clone.
+#[derive(Clone)]
+pub struct Builder {
+    pub engine: Arc<dyn Engine>,
+    pub images: ImageStore,
+    /// The data directory; `builds/<id>/work`, `cache/` and `stacks/` below it are this crate's.
+    pub data: PathBuf,
+    pub settings: Arc<Settings>,
+}
+
+impl Builder {
+    pub fn new(engine: Arc<dyn Engine>, images: ImageStore, data: PathBuf, settings: Settings) -> Self {
+        Self { engine, images, data, settings: Arc::new(settings) }
+    }
+
+    /// The images that builds keep to be fast: stacks, runtimes and apps' caches. A garbage
+    /// collection must take them as roots.
+    pub fn kept_images(&self) -> std::io::Result<Vec<domain::Digest>> {
+        let mut kept = stack::recorded_images(&self.data)?;
+        kept.extend(cache::recorded_images(&self.data)?);
+        Ok(kept)
+    }
+
+    /// Throws an app's build cache away, as `heroku builds:cache:purge` does. No cache is no error.
+    pub fn purge_cache(&self, app: domain::AppId) -> std::io::Result<()> {
+        cache::purge(&self.data, app)
+    }
+}

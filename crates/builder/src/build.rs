@@ -1,0 +1,365 @@
+//! One build from source to image: unpack, choose buildpacks, run them, pack.
+
+use crate::classic::{self, address::Address};
+use crate::container::{self, Deadline};
+use crate::detect::{self, Buildpack};
+use crate::errors::megabytes;
+use crate::languages::{Language, nodejs};
+use crate::output::Output;
+use crate::request::BuildpackName;
+use crate::stack::{self, Stack};
+use crate::work::Work;
+use crate::{BuildError, BuildOutcome, BuildRequest, Builder, cache, procfile, source};
+use domain::{BuildpackRef, Digest, ProcessType};
+use image::{Compression, ImageSpec, Layer, PackOptions, Pin};
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use tokio::time::Instant;
+
+/// The label of an image that carries its process types, as a JSON object.
+const PROCESS_TYPES_LABEL: &str = "io.kigo.process-types";
+
+/// What a group of buildpacks works with.
+pub(crate) struct Context<'a> {
+    pub(crate) builder: &'a Builder,
+    pub(crate) request: &'a BuildRequest,
+    pub(crate) work: Work,
+    pub(crate) stack: Stack,
+    pub(crate) deadline: Deadline,
+    pub(crate) output: &'a Output,
+    /// Layers that earlier groups put between the stack and the app.
+    pub(crate) layers: Vec<Layer>,
+    /// Environment for registries and certificates.
+    host_env: BTreeMap<String, String>,
+    /// Whether this group is all there is, so that the app can be built where it will run.
+    pub(crate) alone: bool,
+    /// Time of the newest source file, in seconds since 1970.
+    pub(crate) source_time: u64,
+    exports: usize,
+    /// Keeps images that nothing refers to yet.
+    pub(crate) pins: Vec<Pin>,
+}
+
+/// What a group of buildpacks made.
+pub(crate) struct Compiled {
+    /// The app's own files.
+    pub(crate) tree: PathBuf,
+    /// Shared layers below them.
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) description: String,
+    pub(crate) used: Vec<BuildpackName>,
+    pub(crate) process_types: BTreeMap<ProcessType, String>,
+    pub(crate) config_vars: BTreeMap<String, String>,
+    /// To be recorded when the whole build has succeeded.
+    pub(crate) node_cache: Option<nodejs::CacheRecord>,
+    /// `Some(None)` when the cache was left empty.
+    pub(crate) classic_cache: Option<Option<PathBuf>>,
+}
+
+impl Context<'_> {
+    /// Where the app's files are while it is built: where they will run if it can be, because some
+    /// programs write down their own path; else where Heroku has them.
+    pub(crate) fn build_directory(&self) -> String {
+        if self.alone {
+            "/app".into()
+        } else {
+            format!("/tmp/build_{}", &self.request.build.0.simple().to_string()[..8])
+        }
+    }
+
+    /// The environment that every program of a build starts with.
+    pub(crate) fn env(&self, build_directory: &str) -> BTreeMap<String, String> {
+        let request = self.request;
+        let mut env = self.host_env.clone();
+        let own = [
+            ("PATH", stack::PATH),
+            ("HOME", "/app"),
+            ("LANG", "C.UTF-8"),
+            ("DYNO", "build.1"),
+            ("STACK", &self.stack.classic_alias),
+            ("SOURCE_VERSION", request.source_version.as_deref().unwrap_or("")),
+            ("REQUEST_ID", &request.request_id),
+            ("BUILD_DIR", build_directory),
+        ];
+        env.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        env
+    }
+
+    /// Hands a shell text to later buildpacks.
+    pub(crate) fn add_export(&mut self, text: &str) -> Result<(), BuildError> {
+        self.exports += 1;
+        let write = || {
+            std::fs::create_dir_all(self.work.inside("exports"))?;
+            self.work.write(&format!("exports/{:03}.sh", self.exports), &format!("{text}\n"))
+        };
+        write().map_err(BuildError::system("handing on what a buildpack exports"))
+    }
+}
+
+/// A run of buildpacks that share a container.
+enum Group {
+    Language(Language),
+    Classic(Vec<Address>),
+}
+
+/// Makes one build and tells its user how it goes. What the user reads ends with the reason when
+/// it fails, and with the size of the slug when it succeeds; making the release and telling about
+/// it is the caller's.
+///
+/// A build that is started again after the server was killed begins anew; what the first attempt
+/// left is removed. Dropping the future leaves a running container behind until then, so cancel
+/// with [`BuildRequest::cancel`] and wait.
+pub async fn build(
+    builder: &Builder,
+    request: BuildRequest,
+    output: Output,
+) -> Result<BuildOutcome, BuildError> {
+    let result = attempt(builder, &request, &output).await;
+    if let Err(error) = &result {
+        error.tell(&output).await;
+        if !error.is_users() {
+            tracing::error!(build = %request.build, error = crate::errors::chain(error), "a build could not be carried out");
+        }
+    }
+    result
+}
+
+async fn attempt(
+    builder: &Builder,
+    request: &BuildRequest,
+    output: &Output,
+) -> Result<BuildOutcome, BuildError> {
+    let deadline = Deadline(Instant::now() + builder.settings.timeout);
+    container::remove_leftovers(&*builder.engine, request.build).await?;
+    let stack = stack::ensure(&builder.images, &builder.data, &request.stack, output)
+        .await
+        .map_err(|error| BuildError::Stack(request.stack.clone(), error))?;
+    output.heading(format!("Building on the {} stack", stack.name)).await;
+    let (work, host_env, source_time) = prepare(builder, request).await?;
+    // A mistake there is told before anything takes long; buildpacks may still change it.
+    procfile::read(&work.source())?;
+
+    let given = detect::resolve_all(&request.buildpacks, &builder.settings)?;
+    let detected = given.is_empty();
+    let buildpacks = if detected {
+        output.heading("Determining which buildpack to use for this app").await;
+        vec![Buildpack::BuiltIn(detect::language(&work.source())?)]
+    } else {
+        given
+    };
+    announce(&buildpacks, output).await;
+
+    let groups = group(buildpacks);
+    let mut context = Context {
+        builder,
+        request,
+        work,
+        stack,
+        deadline,
+        output,
+        layers: Vec::new(),
+        host_env,
+        alone: groups.len() == 1 && matches!(groups[..], [Group::Language(_)]),
+        source_time,
+        exports: 0,
+        pins: Vec::new(),
+    };
+    let compiled = compile(&mut context, groups).await?;
+    finish(&context, compiled, detected).await
+}
+
+/// Makes the working directory and unpacks the source into it.
+async fn prepare(
+    builder: &Builder,
+    request: &BuildRequest,
+) -> Result<(Work, BTreeMap<String, String>, u64), BuildError> {
+    let (builder, request) = (builder.clone(), request.clone());
+    blocking(move || {
+        let work = Work::create(&builder.data, request.build)
+            .map_err(BuildError::system("making the build's working directory"))?;
+        let time = source::prepare(&builder, &request, &work.source())?;
+        let env = builder
+            .settings
+            .host
+            .install(&work.inside("host"))
+            .and_then(|env| work.write_env(&request.config_vars).map(|()| env))
+            .map_err(BuildError::system("writing the build's settings"))?;
+        Ok((work, env, time))
+    })
+    .await
+}
+
+/// Runs what would block elsewhere.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, BuildError> + Send + 'static,
+) -> Result<T, BuildError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(BuildError::Container(format!("a step of the build broke off: {error}"))),
+    }
+}
+
+async fn announce(buildpacks: &[Buildpack], output: &Output) {
+    if let [only] = buildpacks {
+        output.heading(format!("Using buildpack: {}", only.shown())).await;
+        return;
+    }
+    output.heading("Using buildpacks:").await;
+    for (index, buildpack) in buildpacks.iter().enumerate() {
+        output.detail(format!("{}. {}", index + 1, buildpack.shown())).await;
+    }
+}
+
+fn group(buildpacks: Vec<Buildpack>) -> Vec<Group> {
+    let mut groups = Vec::new();
+    for buildpack in buildpacks {
+        match (buildpack, groups.last_mut()) {
+            (Buildpack::Classic(address), Some(Group::Classic(run))) => run.push(address),
+            (Buildpack::Classic(address), _) => groups.push(Group::Classic(vec![address])),
+            (Buildpack::BuiltIn(language), _) => groups.push(Group::Language(language)),
+        }
+    }
+    groups
+}
+
+/// Runs all groups, each on what the one before made.
+async fn compile(context: &mut Context<'_>, groups: Vec<Group>) -> Result<Compiled, BuildError> {
+    let mut whole: Option<Compiled> = None;
+    for group in groups {
+        if let Some(earlier) = &whole {
+            let moved = context.work.replace_source(&earlier.tree);
+            moved.map_err(BuildError::system("handing the app on to the next buildpack"))?;
+        }
+        let next = match group {
+            Group::Classic(buildpacks) => classic::compile(context, &buildpacks).await?,
+            Group::Language(language) => {
+                if !language.detect(&context.work.source()) {
+                    return Err(BuildError::NotCompatible(language.buildpack().into()));
+                }
+                context.output.heading(format!("{} app detected", language.description())).await;
+                match language {
+                    Language::NodeJs => nodejs::compile(context).await?,
+                }
+            }
+        };
+        context.layers.extend(next.layers.iter().copied());
+        whole = Some(match whole {
+            None => next,
+            // Process types and config vars are the last buildpack's alone, as on Heroku.
+            Some(earlier) => Compiled {
+                used: earlier.used.into_iter().chain(next.used).collect(),
+                node_cache: next.node_cache.or(earlier.node_cache),
+                classic_cache: next.classic_cache.or(earlier.classic_cache),
+                ..next
+            },
+        });
+    }
+    whole.ok_or(BuildError::NoLanguage)
+}
+
+/// Makes the image of what was compiled and keeps the caches.
+async fn finish(
+    context: &Context<'_>,
+    compiled: Compiled,
+    detected: bool,
+) -> Result<BuildOutcome, BuildError> {
+    let (request, output) = (context.request, context.output);
+    let declared = procfile::read(&compiled.tree)?;
+    let process_types = procfile::discover(declared, compiled.process_types, output).await;
+    output.heading("Compressing...").await;
+    let app = pack_app(context, compiled.tree).await?;
+    let size = app.size + context.layers.iter().map(|layer| layer.size).sum::<u64>();
+    let limit = context.builder.settings.slug_limit;
+    if size > limit {
+        return Err(BuildError::SlugTooLarge { size, limit });
+    }
+    let image = put_image(context, app, &process_types)?;
+    output.detail(format!("Done: {}", megabytes(size))).await;
+    let caches = (compiled.node_cache, compiled.classic_cache);
+    if let Err(error) = keep_caches(&cache::of_app(&context.builder.data, request.app), &caches) {
+        tracing::warn!(app = %request.app, %error, "the build cache was not kept");
+    }
+    Ok(BuildOutcome {
+        image,
+        checksum: format!("SHA256:{}", app.digest.hex()),
+        size,
+        process_types,
+        buildpacks: if detected { compiled.used } else { given(request, compiled.used) },
+        detected,
+        description: compiled.description,
+        config_vars: compiled.config_vars,
+        stack: context.stack.name.clone(),
+    })
+}
+
+/// What was used, as the user wrote it.
+fn given(request: &BuildRequest, used: Vec<BuildpackName>) -> Vec<BuildpackName> {
+    let entries = request.buildpacks.iter().cloned();
+    let named = entries.zip(used).map(|(entry, used)| BuildpackName { buildpack: entry, ..used });
+    named.collect()
+}
+
+async fn pack_app(context: &Context<'_>, tree: PathBuf) -> Result<Layer, BuildError> {
+    pack_tree(context.builder, tree, "app", context.source_time).await
+}
+
+/// Packs a tree that came out of a container as a layer below `prefix`.
+pub(crate) async fn pack_tree(
+    builder: &Builder,
+    tree: PathBuf,
+    prefix: &str,
+    modified: u64,
+) -> Result<Layer, BuildError> {
+    let options = PackOptions { prefix: prefix.into(), ..PackOptions::app(modified) };
+    let images = builder.images.clone();
+    blocking(move || {
+        // The directory itself carries the mode that the container's had, or ours.
+        std::fs::set_permissions(&tree, std::fs::Permissions::from_mode(0o755))
+            .map_err(BuildError::system("packing what the build made"))?;
+        Ok(images.add_layer_from_directory(&tree, &options, Compression::Zstd)?)
+    })
+    .await
+}
+
+fn put_image(
+    context: &Context<'_>,
+    app: Layer,
+    process_types: &BTreeMap<ProcessType, String>,
+) -> Result<Digest, BuildError> {
+    let images = &context.builder.images;
+    let stack = images.image(&context.stack.run)?;
+    let mut spec = ImageSpec { ..stack.spec.clone() };
+    spec.layers.extend(context.layers.iter().copied());
+    spec.layers.push(app);
+    // The steps that are known, or none: a history must tell of every layer.
+    spec.history.clear();
+    spec.env.insert("HOME".into(), "/app".into());
+    let types =
+        serde_json::to_string(process_types).map_err(|error| BuildError::Container(error.to_string()))?;
+    spec.labels.insert(PROCESS_TYPES_LABEL.into(), types);
+    if let Some(version) = &context.request.source_version {
+        spec.labels.insert("org.opencontainers.image.revision".into(), version.clone());
+    }
+    Ok(images.put_image(&spec)?)
+}
+
+type Caches = (Option<nodejs::CacheRecord>, Option<Option<PathBuf>>);
+
+fn keep_caches(directory: &Path, (node, classic): &Caches) -> std::io::Result<()> {
+    if let Some(record) = node {
+        cache::write(&directory.join(nodejs::CACHE_FILE), record)?;
+    }
+    match classic {
+        Some(new) => classic::keep_cache(directory, new.as_deref()),
+        None => Ok(()),
+    }
+}
+
+/// The buildpack entry of a built-in language.
+pub(crate) fn built_in(language: Language) -> BuildpackName {
+    BuildpackName {
+        buildpack: BuildpackRef(language.buildpack().into()),
+        description: language.description().into(),
+    }
+}

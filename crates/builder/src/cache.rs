@@ -1,0 +1,109 @@
+//! What builds keep to be fast, in `cache/` of the data directory.
+//!
+//! `cache/<app id>/` belongs to one app: `node.json` names images with its installed dependencies,
+//! `classic/` is the `CACHE_DIR` of classic buildpacks. `cache/runtimes/` names images with language
+//! runtimes, which all apps share. A record is a promise that the image was complete when it was
+//! written; whether it is still in the store is checked when it is used.
+
+use domain::{AppId, Digest};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The directory of one app.
+pub(crate) fn of_app(data: &Path, app: AppId) -> PathBuf {
+    data.join("cache").join(app.to_string())
+}
+
+/// The directory of the language runtimes' records.
+pub(crate) fn runtimes(data: &Path) -> PathBuf {
+    data.join("cache").join("runtimes")
+}
+
+/// The directory of what registries answered.
+pub(crate) fn registry(data: &Path) -> PathBuf {
+    data.join("cache").join("registry")
+}
+
+/// Reads a record. One that is missing or damaged is none: it is made anew.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+/// Writes a record, whole or not at all.
+pub(crate) fn write(path: &Path, record: &impl Serialize) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(directory)?;
+    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    serde_json::to_writer(&mut file, record)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// Any record, as far as a garbage collection is concerned.
+#[derive(Deserialize)]
+struct Images {
+    #[serde(default)]
+    images: Vec<Digest>,
+}
+
+/// The images that all records name.
+pub(crate) fn recorded_images(data: &Path) -> io::Result<Vec<Digest>> {
+    let mut images = Vec::new();
+    for directory in list(&data.join("cache"))? {
+        images.extend(images_in(&directory)?);
+    }
+    Ok(images)
+}
+
+/// The images that the records in one directory name.
+pub(crate) fn images_in(directory: &Path) -> io::Result<Vec<Digest>> {
+    let records = list(directory)?;
+    let records = records.iter().filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    Ok(records.filter_map(|path| read::<Images>(path)).flat_map(|record| record.images).collect())
+}
+
+/// Removes what one app has.
+pub(crate) fn purge(data: &Path, app: AppId) -> io::Result<()> {
+    match std::fs::remove_dir_all(of_app(data, app)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn list(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(error),
+    };
+    entries.map(|entry| entry.map(|entry| entry.path())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_every_recorded_image_and_forgets_a_purged_app() {
+        let data = tempfile::tempdir().unwrap();
+        let digest = |n| Digest::from_bytes([n; 32]);
+        assert_eq!(recorded_images(data.path()).unwrap(), []);
+        let app = AppId::new();
+        let record = |n| serde_json::json!({"key": "k", "images": [digest(n)]});
+        write(&of_app(data.path(), app).join("node.json"), &record(1)).unwrap();
+        write(&runtimes(data.path()).join("node-1.json"), &record(2)).unwrap();
+        std::fs::write(runtimes(data.path()).join("damaged.json"), "{").unwrap();
+        std::fs::write(data.path().join("cache/stray"), "").unwrap();
+        let mut images = recorded_images(data.path()).unwrap();
+        images.sort();
+        assert_eq!(images, [digest(1), digest(2)]);
+        purge(data.path(), app).unwrap();
+        purge(data.path(), app).unwrap();
+        assert_eq!(recorded_images(data.path()).unwrap(), [digest(2)]);
+    }
+}

@@ -1,0 +1,116 @@
+//! Classic buildpacks: any directory with `bin/detect` and `bin/compile`, named by its address.
+//!
+//! The contract is Heroku's Buildpack API. Buildpacks that follow each other run in one container;
+//! they share the build directory, the cache and what earlier ones export. They are fetched in that
+//! container as well, so that an address reaches no further than a build does.
+
+pub(crate) mod address;
+pub(crate) mod release;
+
+use crate::build::{Compiled, Context};
+use crate::container::{self, Phase};
+use crate::request::BuildpackName;
+use crate::{BuildError, cache};
+use address::Address;
+use domain::BuildpackRef;
+use engine::Mount;
+use image::ImageSpec;
+use release::Release;
+use std::io;
+use std::path::Path;
+
+/// Where the cache of the last successful build is seen.
+const CACHE: &str = "/kigo-cache";
+
+/// Runs classic buildpacks, in order, on the source.
+pub(crate) async fn compile(
+    context: &mut Context<'_>,
+    buildpacks: &[Address],
+) -> Result<Compiled, BuildError> {
+    let (builder, request) = (context.builder, context.request);
+    let script = [
+        ("common.sh", include_str!("scripts/common.sh")),
+        ("classic.sh", include_str!("scripts/classic.sh")),
+    ];
+    let list: String = buildpacks.iter().map(Address::script_line).collect();
+    let written = script.iter().try_for_each(|(name, text)| context.work.write(name, text));
+    written
+        .and_then(|()| context.work.write("buildpacks", &list))
+        .map_err(BuildError::system("writing the build's programs"))?;
+    let cache = cache::of_app(&builder.data, request.app).join("classic");
+    let mut mounts = Vec::new();
+    if cache.is_dir() {
+        mounts.push(Mount { source: cache, target: CACHE.into(), read_only: true });
+    }
+    if let Some(local) = &builder.settings.local_buildpacks {
+        mounts.push(Mount { source: local.clone(), target: address::LOCAL.into(), read_only: true });
+    }
+    let mut layers = builder.images.image(&context.stack.build)?.spec.layers;
+    layers.extend(context.layers.iter().copied());
+    let phase = Phase {
+        image: builder.images.put_image(&ImageSpec { layers, ..ImageSpec::default() })?,
+        script: "classic.sh",
+        env: context.env(&context.build_directory()),
+        mounts,
+        pipes: vec![
+            ("app", builder.settings.limits.disk),
+            (container::CACHE_PIPE, builder.settings.cache_limit),
+        ],
+    };
+    let mut ended =
+        container::run(builder, request, &context.work, phase, context.deadline, context.output).await?;
+    let told_number = |name: &str| -> Result<usize, BuildError> {
+        Ok(ended.told(name)?.and_then(|text| text.parse().ok()).unwrap_or(0))
+    };
+    let current = told_number("buildpack")?.min(buildpacks.len().saturating_sub(1));
+    let name = || buildpacks.get(current).map(Address::shown).unwrap_or_default();
+    if ended.status != 0 {
+        let description = ended.told(&format!("detected.{current}"))?.unwrap_or_else(|| name());
+        return Err(match ended.told("step")?.as_deref() {
+            Some("fetch") => BuildError::BuildpackFetch(name()),
+            Some("check") => BuildError::NotABuildpack(name()),
+            Some("detect") => BuildError::NotCompatible(name()),
+            _ => BuildError::Compile { buildpack: name(), description, status: ended.status },
+        });
+    }
+    let text = ended.told("release")?.unwrap_or_default();
+    let release =
+        Release::parse(&text).map_err(|source| BuildError::Release { buildpack: name(), source })?;
+    let mut used = Vec::new();
+    for (index, address) in buildpacks.iter().enumerate() {
+        let description = ended.told(&format!("detected.{index}"))?.unwrap_or_default();
+        used.push(BuildpackName { buildpack: BuildpackRef(address.entry().to_owned()), description });
+        if let Some(export) = ended.told(&format!("export.{index}"))? {
+            context.add_export(&export)?;
+        }
+    }
+    Ok(Compiled {
+        tree: ended.required_tree("app")?,
+        description: used.last().map(|last| last.description.clone()).unwrap_or_default(),
+        used,
+        process_types: release.process_types,
+        config_vars: release.config_vars,
+        layers: Vec::new(),
+        node_cache: None,
+        classic_cache: Some(ended.tree(container::CACHE_PIPE)),
+    })
+}
+
+/// Puts what a successful build left in the place of the old cache.
+pub(crate) fn keep_cache(directory: &Path, new: Option<&Path>) -> io::Result<()> {
+    let place = directory.join("classic");
+    let old = directory.join(format!("classic-old-{}", uuid::Uuid::new_v4()));
+    match std::fs::rename(&place, &old) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    if let Some(new) = new {
+        std::fs::create_dir_all(directory)?;
+        std::fs::rename(new, &place)?;
+        crate::work::give_to_owner(&place, 0o755)?;
+    }
+    match std::fs::remove_dir_all(&old) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

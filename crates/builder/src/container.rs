@@ -1,0 +1,213 @@
+//! Runs one phase of a build in a one-off container and passes on what it prints.
+
+use crate::export::Pipe;
+use crate::output::Output;
+use crate::source::OWNER;
+use crate::work::Work;
+use crate::{BuildError, BuildRequest, Builder};
+use domain::{BuildId, Digest};
+use engine::{ContainerSpec, Engine, Exit, Mount, OutputContent, Terminal};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// The label that carries the build's id.
+const BUILD_LABEL: &str = "build";
+
+/// Bytes that a phase may tell besides archives: names, a Procfile, what `bin/release` printed.
+const RESULT_LIMIT: u64 = 32 << 20;
+
+/// The name of the archive that a build can do without.
+pub(crate) const CACHE_PIPE: &str = "cache";
+
+/// How long a build may go on after SIGTERM.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// One phase.
+pub(crate) struct Phase {
+    pub(crate) image: Digest,
+    /// A program below `/kigo`, run by bash.
+    pub(crate) script: &'static str,
+    pub(crate) env: BTreeMap<String, String>,
+    /// Besides `/kigo`.
+    pub(crate) mounts: Vec<Mount>,
+    /// Names of archives that the program may send besides its result, and their limits in bytes.
+    pub(crate) pipes: Vec<(&'static str, u64)>,
+}
+
+/// How a phase ended. What was sent is there whether or not the program succeeded.
+pub(crate) struct Ended {
+    pub(crate) status: i32,
+    /// Small files by which the program tells what it found and how far it got.
+    result: Option<PathBuf>,
+    trees: BTreeMap<&'static str, PathBuf>,
+}
+
+impl Ended {
+    /// A small text that the program told.
+    pub(crate) fn told(&self, name: &str) -> Result<Option<String>, BuildError> {
+        let Some(result) = &self.result else { return Ok(None) };
+        let bytes = crate::source::read_file(result, name)?;
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).trim_end().to_owned()))
+    }
+
+    /// An archive that was sent, unpacked.
+    pub(crate) fn tree(&mut self, name: &str) -> Option<PathBuf> {
+        self.trees.remove(name)
+    }
+
+    /// An archive without which the phase did not do its work.
+    pub(crate) fn required_tree(&mut self, name: &str) -> Result<PathBuf, BuildError> {
+        self.tree(name).ok_or_else(|| BuildError::Container(format!("it ended without sending {name:?}")))
+    }
+}
+
+/// When the whole build must be over.
+#[derive(Clone, Copy)]
+pub(crate) struct Deadline(pub(crate) Instant);
+
+/// Runs a phase. A program that fails is no error here; one that was stopped from outside is.
+pub(crate) async fn run(
+    builder: &Builder,
+    request: &BuildRequest,
+    work: &Work,
+    phase: Phase,
+    deadline: Deadline,
+    output: &Output,
+) -> Result<Ended, BuildError> {
+    let settings = &builder.settings;
+    let names = phase.pipes.iter().copied().chain([("result", RESULT_LIMIT)]);
+    let pipes: Vec<_> = names
+        .map(|(name, limit)| Ok((name, Pipe::open(work, name, limit, settings)?)))
+        .collect::<Result<_, BuildError>>()?;
+    let spec = spec(builder, request, work, phase, deadline);
+    let id = spec.id;
+    let ended = follow(builder, request, spec, output).await;
+    let removed = builder.engine.remove(id).await;
+    let mut trees = BTreeMap::new();
+    let mut broken = None;
+    for (name, pipe) in pipes {
+        match pipe.finish().await {
+            Ok(Some(tree)) => drop(trees.insert(name, tree)),
+            Ok(None) => {}
+            // Without its cache the next build is slower, and that is all.
+            Err(_) if name == CACHE_PIPE => {
+                output.detail("The build cache is not kept: it is too large.").await
+            }
+            Err(error) => broken = Some(error),
+        }
+    }
+    let exit = ended?;
+    removed?;
+    judge(&exit, settings)?;
+    if let Some(error) = broken.filter(|_| exit.code == 0) {
+        return Err(error);
+    }
+    let result = trees.remove("result");
+    Ok(Ended { status: exit.code, result, trees })
+}
+
+fn spec(
+    builder: &Builder,
+    request: &BuildRequest,
+    work: &Work,
+    phase: Phase,
+    deadline: Deadline,
+) -> ContainerSpec {
+    let labels = [
+        ("kind", "build".to_owned()),
+        ("app", request.app.to_string()),
+        (BUILD_LABEL, request.build.to_string()),
+    ];
+    let mut mounts = vec![work.mount()];
+    mounts.extend(phase.mounts);
+    ContainerSpec {
+        id: Uuid::new_v4(),
+        labels: labels.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        image: phase.image,
+        command: vec!["/bin/bash".into(), format!("/kigo/{}", phase.script)],
+        env: phase.env,
+        working_dir: "/app".into(),
+        hostname: "build".into(),
+        user: OWNER,
+        limits: builder.settings.limits,
+        terminal: Terminal::Log,
+        mounts,
+        watch_port: None,
+        time_limit: Some(deadline.0.saturating_duration_since(Instant::now())),
+    }
+}
+
+/// Starts a container, passes on what it prints until it has exited, and tells how.
+async fn follow(
+    builder: &Builder,
+    request: &BuildRequest,
+    spec: ContainerSpec,
+    output: &Output,
+) -> Result<Exit, BuildError> {
+    let engine = &builder.engine;
+    let id = spec.id;
+    engine.start(spec).await?;
+    let mut lines = engine.output(id, 0).await?;
+    let mut cancelled = false;
+    loop {
+        tokio::select! {
+            line = lines.recv() => match line {
+                Some(line) => {
+                    output.line(shown(line.content)).await;
+                    // Often enough that the container's buffer never fills.
+                    if line.sequence % 64 == 0 {
+                        engine.acknowledge(id, line.sequence).await?;
+                    }
+                }
+                None => break,
+            },
+            () = request.cancel.cancelled(), if !cancelled => {
+                cancelled = true;
+                engine.stop(id, GRACE).await?;
+            }
+        }
+    }
+    let exit = engine.wait(id).await?;
+    if cancelled { Err(BuildError::Cancelled) } else { Ok(exit) }
+}
+
+/// A line as the terminal of a user would show it, or the note that some are missing.
+fn shown(content: OutputContent) -> String {
+    match content {
+        OutputContent::Line(bytes) => {
+            let text = String::from_utf8_lossy(&bytes);
+            let text = text.trim_end_matches('\r');
+            // Progress that overwrites itself: its last state.
+            text.rsplit('\r').next().unwrap_or(text).to_owned()
+        }
+        OutputContent::Dropped(count) => format!(" !     {count} lines were dropped here"),
+    }
+}
+
+/// Whether the container ended by itself.
+fn judge(exit: &Exit, settings: &crate::Settings) -> Result<(), BuildError> {
+    if let Some(failure) = &exit.failure {
+        return Err(BuildError::Container(failure.clone()));
+    }
+    if exit.timed_out {
+        return Err(BuildError::TimedOut(settings.timeout));
+    }
+    if exit.out_of_memory && exit.code != 0 {
+        return Err(BuildError::OutOfMemory { limit: settings.limits.memory_max });
+    }
+    Ok(())
+}
+
+/// Removes the containers that an earlier attempt at a build left, killing them if need be.
+pub(crate) async fn remove_leftovers(engine: &dyn Engine, build: BuildId) -> Result<(), BuildError> {
+    let build = build.to_string();
+    for seen in engine.observe().await? {
+        if seen.labels.get(BUILD_LABEL) == Some(&build) {
+            engine.remove(seen.id).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,314 @@
+//! Why builds fail, and every word that a user reads about it.
+//!
+//! An error is data; [`BuildError::words`] turns it into what happened, why, and what to do next.
+//! Nothing else in this crate words a failure.
+
+use crate::classic::release::BadRelease;
+use crate::languages::nodejs::NodeError;
+use crate::output::Output;
+use crate::registry::RegistryError;
+use crate::slugignore::BadPattern;
+use crate::stack::StackError;
+use domain::NameError;
+use engine::EngineError;
+use image::{StoreError, UnpackError};
+use std::time::Duration;
+
+/// Why a build did not end in an image.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    #[error("the source archive cannot be unpacked")]
+    Source(#[source] UnpackError),
+    #[error("the Procfile is not valid")]
+    Procfile(#[source] NameError),
+    #[error(".slugignore is not valid")]
+    SlugIgnore(#[source] BadPattern),
+    #[error("a file of the app cannot be read")]
+    AppFile(#[source] std::io::Error),
+    #[error("no language was detected")]
+    NoLanguage,
+    #[error("the app has more than {0} buildpacks")]
+    TooManyBuildpacks(usize),
+    #[error("there is no buildpack {0}")]
+    UnknownBuildpack(String),
+    #[error("{address:?} is not the address of a buildpack")]
+    BuildpackAddress { address: String, why: &'static str },
+    #[error("the buildpack {0} could not be fetched")]
+    BuildpackFetch(String),
+    #[error("{0} has no bin/detect or no bin/compile")]
+    NotABuildpack(String),
+    #[error("the buildpack {0} does not fit the app")]
+    NotCompatible(String),
+    #[error("the buildpack {buildpack} failed with status {status}")]
+    Compile { buildpack: String, description: String, status: i32 },
+    #[error("bin/release of the buildpack {buildpack} is not valid")]
+    Release {
+        buildpack: String,
+        #[source]
+        source: BadRelease,
+    },
+    #[error("the Node.js app cannot be built")]
+    Node(#[source] NodeError),
+    #[error("the package registry failed")]
+    Registry(#[source] RegistryError),
+    #[error("the slug has {size} bytes, the limit is {limit}")]
+    SlugTooLarge { size: u64, limit: u64 },
+    #[error("the build took longer than {0:?}")]
+    TimedOut(Duration),
+    #[error("the build was cancelled")]
+    Cancelled,
+    #[error("the build used more than {limit} bytes of memory")]
+    OutOfMemory { limit: u64 },
+    #[error("what the build left cannot be taken over")]
+    Result(#[source] UnpackError),
+    #[error("the stack {0} cannot be used")]
+    Stack(String, #[source] StackError),
+    #[error("the build container failed: {0}")]
+    Container(String),
+    #[error("the engine failed")]
+    Engine(#[from] EngineError),
+    #[error("the image store failed")]
+    Store(#[from] StoreError),
+    #[error("{doing}")]
+    System {
+        doing: String,
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// What a user is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Words {
+    /// One sentence.
+    pub happened: String,
+    /// Possibly empty.
+    pub why: String,
+    pub next: String,
+}
+
+impl Words {
+    /// The three parts; `why` may be empty.
+    pub fn new(happened: impl Into<String>, why: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { happened: happened.into(), why: why.into(), next: next.into() }
+    }
+}
+
+impl BuildError {
+    /// For `map_err`: a failure of this machine while `doing` something.
+    pub(crate) fn system(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let doing = doing.into();
+        move |source| Self::System { doing, source }
+    }
+
+    /// Whether the app, its buildpacks or its user caused it, rather than this installation.
+    pub fn is_users(&self) -> bool {
+        match self {
+            Self::Engine(_) | Self::Store(_) | Self::System { .. } | Self::Container(_) => false,
+            Self::Stack(_, error) => error.is_users(),
+            Self::Registry(error) => error.is_users(),
+            Self::Source(error) | Self::Result(error) => error.is_archive_at_fault(),
+            _ => true,
+        }
+    }
+
+    /// What the app is called in `Push rejected, failed to compile … app.`; `None` when no
+    /// buildpack had begun.
+    pub fn app_kind(&self) -> Option<&str> {
+        match self {
+            Self::Compile { description, .. } => Some(description),
+            Self::Node(_) => Some("Node.js"),
+            _ => None,
+        }
+    }
+
+    /// What the user is told.
+    pub fn words(&self) -> Words {
+        match self {
+            Self::Source(error) => Words::new(
+                "The source of this app could not be unpacked.",
+                sentence(error),
+                if error.is_archive_at_fault() {
+                    "Send a tar archive of plain files, directories and links that stay inside."
+                } else {
+                    OPERATOR
+                },
+            ),
+            Self::Procfile(error) => Words::new(
+                "The Procfile of this app is not valid.",
+                &error.0,
+                "Write one process type a line, for example `web: npm start`.",
+            ),
+            Self::SlugIgnore(error) => Words::new(
+                "The .slugignore of this app is not valid.",
+                sentence(error),
+                "Write one pattern a line, as in .gitignore but without `!`.",
+            ),
+            Self::AppFile(error) => Words::new(
+                "A file that describes this app could not be read.",
+                sentence(error),
+                "Make it a regular file of text.",
+            ),
+            Self::NoLanguage => Words::new(
+                "No default language could be detected for this app.",
+                "HINT: This occurs when the buildpack to use for this application cannot be detected\nautomatically. The languages that are built in are: Node.js (package.json).",
+                "Add the file by which the language is recognised to the root of the app, or choose a\nbuildpack with `heroku buildpacks:set`.",
+            ),
+            Self::TooManyBuildpacks(limit) => Words::new(
+                "This app has too many buildpacks.",
+                format!("At most {limit} can be used."),
+                "Remove some with `heroku buildpacks:remove`.",
+            ),
+            Self::UnknownBuildpack(name) => Words::new(
+                format!("There is no buildpack {name}."),
+                "Built in is: heroku/nodejs. Other names are not known to this installation.",
+                "Use the address of a git repository or of a .tgz archive:\n`heroku buildpacks:set https://example.com/buildpack.git#v1`.",
+            ),
+            Self::BuildpackAddress { address, why } => Words::new(
+                format!("{address} is not the address of a buildpack."),
+                *why,
+                "Use the address of a git repository, possibly with `#` and a branch, tag or commit,\nor of a .tgz archive.",
+            ),
+            Self::BuildpackFetch(buildpack) => Words::new(
+                format!("The buildpack {buildpack} could not be fetched."),
+                "The lines above say what the download answered.",
+                "Check the address. Builds reach public addresses only.",
+            ),
+            Self::NotABuildpack(buildpack) => Words::new(
+                format!("{buildpack} is not a buildpack."),
+                "A buildpack has the programs bin/detect and bin/compile.",
+                "Check the address.",
+            ),
+            Self::NotCompatible(buildpack) => Words::new(
+                format!("App not compatible with buildpack: {buildpack}"),
+                "",
+                "Choose another buildpack with `heroku buildpacks:set`, or clear the list with\n`heroku buildpacks:clear` to have the language detected.",
+            ),
+            Self::Compile { buildpack, status, .. } => Words::new(
+                format!("The buildpack {buildpack} failed."),
+                format!("Its program ended with status {status}. The lines above say more."),
+                "Fix what they name and push again.",
+            ),
+            Self::Release { buildpack, source } => Words::new(
+                format!("The buildpack {buildpack} answered with something unexpected."),
+                format!("What its bin/release printed is not valid: {source}."),
+                "Report this to the author of the buildpack.",
+            ),
+            Self::Node(error) => error.words(),
+            Self::Registry(error) => error.words(),
+            Self::SlugTooLarge { size, limit } => Words::new(
+                format!(
+                    "Compiled slug size: {} is too large (max is {}).",
+                    megabytes(*size),
+                    whole_megabytes(*limit)
+                ),
+                "",
+                "Leave files out with .slugignore, and keep large assets outside of the repository.",
+            ),
+            Self::TimedOut(limit) => Words::new(
+                "The build took too long and was stopped.",
+                format!("A build may take {} minutes.", limit.as_secs().div_ceil(60)),
+                "Leave out what the app does not need to run, or build it beforehand.",
+            ),
+            Self::Cancelled => {
+                Words::new("The build was cancelled.", "", "Push or build again when you are ready.")
+            }
+            Self::OutOfMemory { limit } => Words::new(
+                "The build used too much memory and was stopped.",
+                format!("A build may use {}.", whole_megabytes(*limit)),
+                "Make the build use less, for example with fewer parallel workers.",
+            ),
+            Self::Result(error) => Words::new(
+                "What the build left behind could not be taken over.",
+                sentence(error),
+                if error.is_archive_at_fault() {
+                    "Have the build make plain files, directories and links only."
+                } else {
+                    OPERATOR
+                },
+            ),
+            Self::Stack(name, error) => error.words(name),
+            Self::Container(_) | Self::Engine(_) | Self::Store(_) | Self::System { .. } => {
+                let full = matches!(self, Self::Store(error) if error.is_disk_full())
+                    || matches!(self, Self::System { source, .. } if source.kind() == std::io::ErrorKind::StorageFull);
+                Words::new(
+                    "The build could not be carried out.",
+                    if full { "The disk of this installation is full.".into() } else { chain(self) },
+                    OPERATOR,
+                )
+            }
+        }
+    }
+
+    /// Tells the user, in the way that Heroku's builds end.
+    pub(crate) async fn tell(&self, output: &Output) {
+        let words = self.words();
+        output.line("").await;
+        output.warning(&words.happened).await;
+        for part in [&words.why, &words.next] {
+            if !part.is_empty() {
+                output.line(" !").await;
+                output.warning(part).await;
+            }
+        }
+        output.line("").await;
+        let kind = self.app_kind().map(|kind| format!(", failed to compile {kind} app"));
+        output.warning(format!("Push rejected{}.", kind.unwrap_or_default())).await;
+        output.line("").await;
+        output.warning("Push failed").await;
+    }
+}
+
+pub(crate) const OPERATOR: &str =
+    "This is no fault of the app. Try again; if it fails again, tell the operator of this installation.";
+
+/// An error's own words as a sentence.
+pub(crate) fn sentence(error: &dyn std::error::Error) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    let end = if text.ends_with('.') { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
+}
+
+/// An error and what caused it, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+/// `36.3M`, as `du -h` and Heroku's builds write sizes.
+pub(crate) fn megabytes(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["K", "M", "G", "T"];
+    let mut value = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1000.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1}{}", UNITS[unit])
+}
+
+/// `500M`.
+fn whole_megabytes(bytes: u64) -> String {
+    format!("{}M", bytes >> 20)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_read_as_on_heroku() {
+        for (bytes, text) in
+            [(0, "0.0K"), (512, "0.5K"), (38_063_309, "36.3M"), (613_836_390, "585.4M"), (5 << 30, "5.0G")]
+        {
+            assert_eq!(megabytes(bytes), text);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Languages that are built in: what an app needs, decided here; what it runs, run in a container.
+
+pub(crate) mod nodejs;
+
+use crate::source::has_file;
+use std::path::Path;
+
+/// A built-in language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Language {
+    NodeJs,
+}
+
+impl Language {
+    /// In the order in which they are tried. Heroku's is ruby, nodejs, clojure, python, java,
+    /// gradle, scala, php, go; a language that is added goes to its place there, because an app
+    /// may have the files of several.
+    pub(crate) const ALL: [Self; 1] = [Self::NodeJs];
+
+    /// The name of its buildpack.
+    pub(crate) fn buildpack(self) -> &'static str {
+        match self {
+            Self::NodeJs => "heroku/nodejs",
+        }
+    }
+
+    /// What an app in it is called: `Node.js app detected`.
+    pub(crate) fn description(self) -> &'static str {
+        match self {
+            Self::NodeJs => "Node.js",
+        }
+    }
+
+    /// Whether an app has the files by which it is recognised, as Heroku's `bin/detect` says.
+    pub(crate) fn detect(self, tree: &Path) -> bool {
+        match self {
+            Self::NodeJs => has_file(tree, "package.json"),
+        }
+    }
+
+    /// Whether a user's entry means this language: its name, or an address of Heroku's own
+    /// buildpack for it.
+    pub(crate) fn is_called(self, entry: &str) -> bool {
+        let name = self.buildpack();
+        let short = name.rsplit('/').next().unwrap_or(name);
+        let address = entry.split('#').next().unwrap_or(entry);
+        let address = address.trim_end_matches('/').trim_end_matches(".git");
+        entry == name
+            || entry.strip_prefix("urn:buildpack:") == Some(name)
+            || address.strip_prefix("https://github.com/heroku/heroku-buildpack-") == Some(short)
+            || address == format!("https://buildpack-registry.s3.amazonaws.com/buildpacks/{name}.tgz")
+    }
+}

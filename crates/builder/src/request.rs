@@ -1,0 +1,103 @@
+//! What goes into a build and what comes out of it.
+
+use crate::HostSettings;
+use domain::{AppId, BuildId, BuildpackRef, ConfigVars, Digest, ProcessType};
+use engine::Limits;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// One build to be made.
+#[derive(Clone, Debug)]
+pub struct BuildRequest {
+    pub build: BuildId,
+    pub app: AppId,
+    /// Blob of the source: a tar archive, plain or compressed with gzip or zstd.
+    pub source: Digest,
+    /// In order; empty means that the language is to be detected.
+    pub buildpacks: Vec<BuildpackRef>,
+    /// For example `kigo-13`.
+    pub stack: String,
+    /// Reach buildpacks as `ENV_DIR`.
+    pub config_vars: ConfigVars,
+    /// The commit, or what else the client named; `SOURCE_VERSION` for buildpacks.
+    pub source_version: Option<String>,
+    /// Id of the API request behind the build; `REQUEST_ID` for buildpacks.
+    pub request_id: String,
+    /// Ends the build early.
+    pub cancel: CancellationToken,
+}
+
+/// What a build made. The image is in the store, but nothing refers to it yet: write the row that
+/// does within the collector's grace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildOutcome {
+    pub image: Digest,
+    /// Digest of the app's own layer as the Platform API shows it, `SHA256:<hex>`.
+    pub checksum: String,
+    /// Compressed bytes of everything above the stack.
+    pub size: u64,
+    /// The Procfile's over the last buildpack's defaults.
+    pub process_types: BTreeMap<ProcessType, String>,
+    /// What was used, in order. After a detection, the buildpack that an app is to keep.
+    pub buildpacks: Vec<BuildpackName>,
+    /// Whether `buildpacks` was found out and not given.
+    pub detected: bool,
+    /// What the last buildpack calls the app, for example `Node.js`.
+    pub description: String,
+    /// Config vars that the last buildpack proposes; they are for an app's first release only.
+    pub config_vars: BTreeMap<String, String>,
+    pub stack: String,
+}
+
+/// A buildpack that was used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildpackName {
+    pub buildpack: BuildpackRef,
+    /// What its detection said.
+    pub description: String,
+}
+
+/// What an operator can set.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What one build may use.
+    pub limits: Limits,
+    /// How long one build may take in all.
+    pub timeout: Duration,
+    /// Compressed bytes of an app above its stack, at most.
+    pub slug_limit: u64,
+    /// Bytes of the unpacked source at most.
+    pub source_limit: u64,
+    /// Bytes of a buildpack cache at most; a larger one is not kept.
+    pub cache_limit: u64,
+    /// Registries, proxies and certificates of this host that builds are to use.
+    pub host: HostSettings,
+    /// A directory whose buildpacks apps may name as `file://` addresses.
+    pub local_buildpacks: Option<PathBuf>,
+}
+
+impl Default for Settings {
+    /// Heroku's figures: 2.5 GB of memory, 15 minutes, 500 MB. The CPU weight is a quarter of a
+    /// Standard-1X dyno's, so that a build takes what apps leave.
+    fn default() -> Self {
+        const MIB: u64 = 1 << 20;
+        Self {
+            limits: Limits {
+                memory: 2560 * MIB,
+                memory_max: 2560 * MIB,
+                cpu_weight: 25,
+                cpu_millis: None,
+                pids: 4096,
+                disk: 8192 * MIB,
+            },
+            timeout: Duration::from_secs(15 * 60),
+            slug_limit: 500 * MIB,
+            source_limit: 2048 * MIB,
+            cache_limit: 2048 * MIB,
+            host: HostSettings::default(),
+            local_buildpacks: None,
+        }
+    }
+}

@@ -1,0 +1,66 @@
+# What every build program begins with. It runs inside the build's container, as the app's user.
+#
+# Small results go into files in $result, which are sent when the program ends, however it ends;
+# `step` among them says how far it got. Trees are sent through the pipes in /kigo/pipes.
+
+set -uo pipefail
+exec < /dev/null
+
+result=/tmp/.kigo-result
+mkdir -p "$result"
+
+finish() {
+    local status=$?
+    trap - EXIT
+    tar -C "$result" -c . > /kigo/pipes/result 2> /dev/null
+    exit "$status"
+}
+trap finish EXIT
+trap 'exit 143' TERM
+
+tell() { printf '%s' "$2" > "$result/$1"; }
+step() { tell step "$1"; }
+heading() { printf -- '-----> %s\n' "$*"; }
+detail() { printf '       %s\n' "$*"; }
+
+# Runs a command with its output below the heading.
+indented() { "$@" 2>&1 | sed -u 's/^/       /'; }
+
+# Sends directory $2 through pipe $1; what follows goes to tar.
+send() {
+    local pipe=/kigo/pipes/$1 tree=$2
+    shift 2
+    # Sockets and pipes that a build left mean nothing to anybody else.
+    find "$tree" \( -type p -o -type s \) -delete 2> /dev/null
+    tar -C "$tree" --numeric-owner "$@" -c . > "$pipe"
+}
+
+# Copies the source to where it is built.
+copy_source() {
+    mkdir -p "$BUILD_DIR" && cp -a /kigo/source/. "$BUILD_DIR"/ && chmod 755 "$BUILD_DIR"
+}
+
+# What earlier buildpacks export to later ones.
+source_exports() {
+    local file
+    set +u
+    for file in /kigo/exports/*.sh; do
+        # shellcheck disable=SC1090
+        [ -f "$file" ] && . "$file"
+    done
+    set -u
+}
+
+# Exports config vars, without those that would change how programs are found.
+export_config_vars() {
+    local file name value
+    for file in /kigo/env/*; do
+        [ -f "$file" ] || continue
+        name=${file##*/}
+        case $name in
+            PATH | GIT_DIR | CPATH | CPPATH | LD_PRELOAD | LIBRARY_PATH | LANG | BUILD_DIR | HOME | BASH_* | IFS) continue ;;
+        esac
+        value=$(cat "$file"; printf x)
+        export "$name=${value%x}"
+    done
+}

@@ -1,0 +1,131 @@
+//! `.slugignore`: files that are in the repository but not wanted in the slug. They go before any
+//! buildpack sees them. The patterns are `.gitignore`'s without negation, as on Heroku.
+
+use crate::{BuildError, source};
+use ignore::gitignore::GitignoreBuilder;
+use std::path::Path;
+
+/// A line that is no pattern.
+#[derive(Debug, thiserror::Error)]
+pub enum BadPattern {
+    #[error("line {line}: negation with `!` is not supported")]
+    Negation { line: usize },
+    #[error("line {line}: {why}")]
+    Glob { line: usize, why: String },
+    #[error("it is not UTF-8 text")]
+    NotText,
+}
+
+/// Removes from `tree` what its `.slugignore` names; returns how many files and directories went.
+/// Links are removed, never followed.
+pub(crate) fn apply(tree: &Path) -> Result<u64, BuildError> {
+    let Some(bytes) = source::read_file(tree, ".slugignore")? else { return Ok(0) };
+    let text = std::str::from_utf8(&bytes).map_err(|_| BuildError::SlugIgnore(BadPattern::NotText))?;
+    let matcher = parse(tree, text).map_err(BuildError::SlugIgnore)?;
+    let mut removed = 0;
+    prune(tree, tree, &matcher, &mut removed)
+        .map_err(BuildError::system("removing what .slugignore names"))?;
+    Ok(removed)
+}
+
+fn parse(root: &Path, text: &str) -> Result<ignore::gitignore::Gitignore, BadPattern> {
+    let mut builder = GitignoreBuilder::new(root);
+    let mut last = 0;
+    for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+        let number = index + 1;
+        if line.starts_with('!') {
+            return Err(BadPattern::Negation { line: number });
+        }
+        builder
+            .add_line(None, line)
+            .map_err(|error| BadPattern::Glob { line: number, why: error.to_string() })?;
+        last = number;
+    }
+    builder.build().map_err(|error| BadPattern::Glob { line: last, why: error.to_string() })
+}
+
+fn prune(
+    root: &Path,
+    directory: &Path,
+    matcher: &ignore::gitignore::Gitignore,
+    removed: &mut u64,
+) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        let path = entry.path();
+        let is_directory = entry.file_type()?.is_dir();
+        let inside = path.strip_prefix(root).unwrap_or(&path);
+        if matcher.matched(inside, is_directory).is_ignore() {
+            *removed += 1;
+            if is_directory {
+                std::fs::remove_dir_all(&path)?;
+            } else {
+                std::fs::remove_file(&path)?;
+            }
+        } else if is_directory {
+            prune(root, &path, matcher, removed)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Makes the files, applies the patterns and lists what is left.
+    fn left(patterns: &str, files: &[&str]) -> Vec<String> {
+        let tree = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = tree.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        std::fs::write(tree.path().join(".slugignore"), patterns).unwrap();
+        apply(tree.path()).unwrap();
+        let mut found: Vec<_> =
+            files.iter().filter(|file| tree.path().join(file).exists()).map(ToString::to_string).collect();
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn patterns_mean_what_they_mean_in_gitignore() {
+        let files = ["a.psd", "b.txt", "docs/c.pdf", "docs/d.txt", "spec/x.js", "lib/spec/y.js", "log"];
+        for (patterns, kept) in [
+            ("", &files[..]),
+            ("# all\n\n", &files[..]),
+            ("*.psd", &["b.txt", "docs/c.pdf", "docs/d.txt", "lib/spec/y.js", "log", "spec/x.js"][..]),
+            ("/spec", &["a.psd", "b.txt", "docs/c.pdf", "docs/d.txt", "lib/spec/y.js", "log"][..]),
+            ("spec/", &["a.psd", "b.txt", "docs/c.pdf", "docs/d.txt", "log"][..]),
+            ("docs/*.pdf", &["a.psd", "b.txt", "docs/d.txt", "lib/spec/y.js", "log", "spec/x.js"][..]),
+            ("log/", &files[..]),
+            ("**/y.js\nlog\r\n", &["a.psd", "b.txt", "docs/c.pdf", "docs/d.txt", "spec/x.js"][..]),
+        ] {
+            let mut kept: Vec<_> = kept.iter().map(ToString::to_string).collect();
+            kept.sort();
+            assert_eq!(left(patterns, &files), kept, "{patterns:?}");
+        }
+    }
+
+    #[test]
+    fn a_link_is_removed_and_what_it_points_at_stays() {
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::write(outside.path().join("keep"), "").unwrap();
+        let tree = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(outside.path(), tree.path().join("link")).unwrap();
+        std::os::unix::fs::symlink(outside.path(), tree.path().join("other")).unwrap();
+        std::fs::write(tree.path().join(".slugignore"), "link\nkeep\n").unwrap();
+        assert_eq!(apply(tree.path()).unwrap(), 1);
+        assert!(outside.path().join("keep").exists());
+        assert!(tree.path().join("other").is_symlink());
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_understand() {
+        for (text, words) in [("a\n!b", "line 2: negation"), ("a[", "line 1: ")] {
+            let error = parse(Path::new("/"), text).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The source of a build: an archive that a stranger sent becomes a directory.
+
+use crate::{BuildError, BuildRequest, Builder, slugignore};
+use image::{UnpackOptions, unpack};
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+/// User and group that own an app's files, in sources, builds and dynos.
+pub(crate) const OWNER: u32 = 1000;
+
+/// Bytes of a file that describes an app, at most.
+const DESCRIPTION_LIMIT: u64 = 8 << 20;
+
+/// Unpacks the source of `request` into the empty directory `tree` and removes what the app's
+/// `.slugignore` names. Returns the time of the newest file, in seconds since 1970.
+pub(crate) fn prepare(builder: &Builder, request: &BuildRequest, tree: &Path) -> Result<u64, BuildError> {
+    let blob = builder.images.open_blob(&request.source)?;
+    let mut options = UnpackOptions::source(OWNER, OWNER);
+    options.limits.bytes = builder.settings.source_limit;
+    unpack(std::io::BufReader::new(blob), tree, &options).map_err(BuildError::Source)?;
+    // As on Heroku: what is in the repository but belongs to the machine it came from.
+    for name in [".git", "tmp", "log"] {
+        let path = tree.join(name);
+        if path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
+            let keep = name != ".git";
+            empty(&path, keep).map_err(BuildError::system("removing what does not belong into a slug"))?;
+        }
+    }
+    slugignore::apply(tree)?;
+    newest(tree).map_err(BuildError::system("reading the times of the source"))
+}
+
+fn empty(directory: &Path, keep: bool) -> std::io::Result<()> {
+    std::fs::remove_dir_all(directory)?;
+    if keep {
+        std::fs::create_dir(directory)?;
+        std::os::unix::fs::chown(directory, Some(OWNER), Some(OWNER))?;
+    }
+    Ok(())
+}
+
+fn newest(directory: &Path) -> std::io::Result<u64> {
+    let mut time = 0;
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        if metadata.is_dir() {
+            time = time.max(newest(&entry.path())?);
+        } else if let Ok(age) = metadata.modified()?.duration_since(UNIX_EPOCH) {
+            time = time.max(age.as_secs());
+        }
+    }
+    Ok(time)
+}
+
+/// Reads a small regular file of a tree; links that leave the tree are refused. `None` if there is
+/// no such file.
+pub(crate) fn read_file(tree: &Path, name: &str) -> Result<Option<Vec<u8>>, BuildError> {
+    image::read_small_file(tree, Path::new(name), DESCRIPTION_LIMIT).map_err(BuildError::AppFile)
+}
+
+/// Whether a tree has such a regular file, possibly through links that stay inside.
+pub(crate) fn has_file(tree: &Path, name: &str) -> bool {
+    // A file too large to read is there nevertheless.
+    tree.join(name).symlink_metadata().is_ok_and(|metadata| !metadata.is_dir())
+}

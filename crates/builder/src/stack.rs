@@ -1,0 +1,174 @@
+//! Stacks: the operating system below every app.
+//!
+//! A stack is two images of the same Debian release: one that dynos run on, and the same with
+//! compilers on top, which builds run on. They are made on the host with `mmdebstrap` from the
+//! mirror that the host itself uses, and kept by the content of their definition, so that a changed
+//! definition makes them anew and an unchanged one costs a file read. A stack is complete or not
+//! there: its record is written last.
+
+mod definition;
+mod make;
+mod mirror;
+
+pub use definition::Definition;
+pub(crate) use make::PATH;
+
+use crate::cache;
+use crate::errors::{OPERATOR, Words, chain};
+use crate::output::Output;
+use domain::Digest;
+use image::{ImageStore, StoreError};
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::Path;
+
+/// A stack that is ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stack {
+    pub name: String,
+    /// What dynos run on.
+    pub run: Digest,
+    /// What builds run on: `run` and one more layer.
+    pub build: Digest,
+    /// What `STACK` says to classic buildpacks.
+    pub classic_alias: String,
+}
+
+/// Why a stack cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StackError {
+    #[error("there is no stack of that name")]
+    Unknown,
+    #[error("mmdebstrap is not installed")]
+    NoMmdebstrap,
+    #[error("making a stack needs root")]
+    NotRoot,
+    #[error("this host's apt has no source for Debian")]
+    NoMirror,
+    #[error("mmdebstrap ended with {status}; it said: {last_words}")]
+    Mmdebstrap { status: String, last_words: String },
+    #[error("the image store failed")]
+    Store(#[from] StoreError),
+    #[error("cannot {doing}")]
+    System {
+        doing: &'static str,
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl StackError {
+    fn system(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::System { doing, source }
+    }
+
+    /// Whether the user can do something about it.
+    pub(crate) fn is_users(&self) -> bool {
+        matches!(self, Self::Unknown)
+    }
+
+    /// What a user is told about the stack `name`.
+    pub(crate) fn words(&self, name: &str) -> Words {
+        let happened = format!("The stack {name} could not be prepared.");
+        match self {
+            Self::Unknown => Words::new(
+                format!("There is no stack {name}."),
+                format!("This installation has: {}.", names().join(", ")),
+                "Choose one with `heroku stack:set`.",
+            ),
+            Self::NoMmdebstrap => Words::new(
+                happened,
+                "The program mmdebstrap, which makes it from Debian's packages, is not installed.",
+                "On Debian or Ubuntu: `apt-get install mmdebstrap`. Then build again.",
+            ),
+            Self::NotRoot => Words::new(
+                happened,
+                "Making it needs root.",
+                "Run the server as root, as containers need it as well.",
+            ),
+            Self::NoMirror => Words::new(
+                happened,
+                "The package sources of this host name no Debian archive.",
+                "Set stack.mirror in the server's configuration, or KIGO_DEBIAN_MIRROR, for example\nto http://deb.debian.org.",
+            ),
+            Self::Mmdebstrap { .. } => Words::new(
+                happened,
+                chain(self),
+                "Often the mirror cannot be reached. Check the host's package sources with\n`apt-get update`, then build again.",
+            ),
+            Self::Store(_) | Self::System { .. } => Words::new(happened, chain(self), OPERATOR),
+        }
+    }
+}
+
+/// The names of the stacks that can be made.
+pub fn names() -> Vec<&'static str> {
+    definition::BUILT_IN.iter().map(|(name, _)| *name).collect()
+}
+
+/// What is written down about a stack that is ready.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    /// [`Definition::hash`] of what it was made from.
+    definition: String,
+    run: Digest,
+    build: Digest,
+    /// Both, by the name under which a garbage collection looks for them.
+    images: Vec<Digest>,
+}
+
+/// The stack `name`, if it is ready and still what its definition says.
+///
+/// # Errors
+/// [`StackError::Unknown`] for a name that is none of [`names`].
+pub fn find(images: &ImageStore, data: &Path, name: &str) -> Result<Option<Stack>, StackError> {
+    let definition = Definition::named(name).ok_or(StackError::Unknown)?;
+    let Some(record) = cache::read::<Record>(&record_path(data, name)) else { return Ok(None) };
+    let current = record.definition == definition.hash();
+    let there = |digest: &Digest| {
+        images
+            .image(digest)
+            .is_ok_and(|image| image.layers.iter().all(|layer| images.has_blob(&layer.digest)))
+    };
+    Ok((current && there(&record.run) && there(&record.build)).then(|| Stack {
+        name: name.to_owned(),
+        run: record.run,
+        build: record.build,
+        classic_alias: definition.classic.alias,
+    }))
+}
+
+/// The stack `name`; makes it first if need be, which takes about a minute and prints what it does.
+/// Of several that ask at once, one makes it and the others wait.
+///
+/// # Errors
+/// See [`StackError`]. Nothing half-made is left.
+pub async fn ensure(
+    images: &ImageStore,
+    data: &Path,
+    name: &str,
+    output: &Output,
+) -> Result<Stack, StackError> {
+    if let Some(stack) = find(images, data, name)? {
+        return Ok(stack);
+    }
+    let definition = Definition::named(name).ok_or(StackError::Unknown)?;
+    let _alone = make::lock(data, name).await?;
+    if let Some(stack) = find(images, data, name)? {
+        return Ok(stack);
+    }
+    let (run, build) = make::make(images, data, &definition, output).await?;
+    let record = Record { definition: definition.hash(), run, build, images: vec![run, build] };
+    cache::write(&record_path(data, name), &record)
+        .map_err(StackError::system("write down that the stack is ready"))?;
+    Ok(Stack { name: name.to_owned(), run, build, classic_alias: definition.classic.alias })
+}
+
+fn record_path(data: &Path, name: &str) -> std::path::PathBuf {
+    data.join("stacks").join(format!("{name}.json"))
+}
+
+/// The images of every stack that is ready.
+pub(crate) fn recorded_images(data: &Path) -> io::Result<Vec<Digest>> {
+    cache::images_in(&data.join("stacks"))
+}

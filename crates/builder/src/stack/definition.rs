@@ -1,0 +1,99 @@
+//! What a stack consists of, as its file in `stacks/` says.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// The stacks of this build of Kigo, by name.
+pub(super) const BUILT_IN: [(&str, &str); 1] = [("kigo-13", include_str!("../../../../stacks/kigo-13.toml"))];
+
+/// Counts up when the same definition would be made into something else.
+const RECIPE: u32 = 1;
+
+/// A stack's definition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Definition {
+    pub name: String,
+    /// What people call the release.
+    pub description: String,
+    pub sources: Vec<Source>,
+    pub classic: Classic,
+    pub run: Packages,
+    pub build: Packages,
+}
+
+/// A suite of the Debian archive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// `debian` or `debian-security`: the last part of a mirror's address.
+    pub archive: String,
+    pub suite: String,
+}
+
+/// For classic buildpacks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Classic {
+    /// The stack of Heroku's that is most like it.
+    pub alias: String,
+}
+
+/// Packages of one of the images.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Packages {
+    pub packages: Vec<String>,
+}
+
+impl Definition {
+    /// The built-in definition of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        let (_, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
+        // The text is part of the program; a test reads every one.
+        toml::from_str(text).ok()
+    }
+
+    /// Names the content, not its spelling: comments and order of packages do not count.
+    pub(crate) fn hash(&self) -> String {
+        let mut sorted = self.clone();
+        for packages in [&mut sorted.run.packages, &mut sorted.build.packages] {
+            packages.sort();
+            packages.dedup();
+        }
+        let text = format!("{RECIPE} {} {sorted:?}", std::env::consts::ARCH);
+        hex::encode(Sha256::digest(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_definition_can_be_read_and_is_named_as_its_file() {
+        for (name, text) in BUILT_IN {
+            let definition: Definition = toml::from_str(text).unwrap();
+            assert_eq!(definition.name, name);
+            let packages = definition.run.packages.iter().chain(&definition.build.packages);
+            for package in packages {
+                assert!(
+                    package
+                        .bytes()
+                        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+-.".contains(&b)),
+                    "{package}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_hash_follows_the_content() {
+        let one = Definition::named("kigo-13").unwrap();
+        let mut two = one.clone();
+        two.run.packages.reverse();
+        assert_eq!(one.hash(), two.hash());
+        two.run.packages.push("vim".into());
+        assert_ne!(one.hash(), two.hash());
+    }
+}
