@@ -1,0 +1,9 @@
+//! What handlers take from a request.
+
+mod body;
+mod origin;
+
+pub(crate) use crate::middleware::auth::{Login, PasswordLogin};
+pub(crate) use body::Body;
+pub(crate) use origin::Origin;
+pub use origin::Secure;

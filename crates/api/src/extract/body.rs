@@ -1,0 +1,63 @@
+//! JSON bodies, read leniently: an empty one counts as `{}`, and the `Content-Type` does not
+//! matter, for clients send `application/x-www-form-urlencoded` with JSON in it (`curl -d`).
+
+use crate::ApiError;
+use axum::extract::{FromRequest, Request};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+/// Bytes of a JSON body at most. Config vars may have 64 KB; the rest is smaller.
+pub(crate) const LIMIT: usize = 1 << 20;
+
+/// A request's body as `T`.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let bytes = match Limited::new(request.into_body(), LIMIT).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
+                return Err(ApiError::too_large(LIMIT as u64));
+            }
+            Err(_) => return Err(ApiError::bad_request("The request body ended before it was complete.")),
+        };
+        parse(&bytes).map(Self)
+    }
+}
+
+/// Reads JSON. What is no JSON is a bad request; JSON of another shape has invalid parameters.
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let bytes = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
+    serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+        Category::Data => {
+            ApiError::invalid_params(format!("The request body is not what is expected: {error}."))
+        }
+        _ => ApiError::bad_request(format!("The request body is not valid JSON: {error}.")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::formation::BatchUpdate;
+
+    #[test]
+    fn tells_broken_json_from_the_wrong_shape() {
+        assert!(parse::<wire::app::Create>(b"").is_ok());
+        assert!(parse::<wire::app::Create>(b" \n").is_ok());
+        for (body, status, words) in [
+            (&b"{"[..], 400, "not valid JSON: EOF while parsing an object at line 1 column 1."),
+            (b"a=b", 400, "not valid JSON: expected value"),
+            (b"[]", 422, "not what is expected"),
+            (b"{}", 422, "missing field `updates`"),
+            (b"{\"updates\": 3}", 422, "invalid type: integer `3`, expected a sequence"),
+        ] {
+            let error = parse::<BatchUpdate>(body).unwrap_err();
+            assert_eq!(error.status.as_u16(), status);
+            assert!(error.body.message.contains(words), "{}", error.body.message);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! From Kigo's words to the Platform API's shapes, one function a resource. They decide nothing.
+
+mod account;
+mod app;
+mod build;
+mod dyno;
+mod place;
+mod release;
+
+pub(crate) use account::{account, authorization, collaborator, key, session};
+pub(crate) use app::{app, buildpacks, domain, feature, log_drain};
+pub(crate) use build::{build, slug, source};
+pub(crate) use dyno::{dyno, dyno_size, formation};
+pub(crate) use place::{generation, region, stack};
+pub(crate) use release::release;
+
+use crate::Config;
+use crate::extract::Origin;
+use wire::{AppRef, UserRef};
+
+/// What addresses in answers are made of.
+pub(crate) struct Addresses<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) origin: &'a Origin,
+}
+
+impl Addresses<'_> {
+    /// `path` on the API's origin; it starts with a slash.
+    pub(crate) fn api(&self, path: &str) -> String {
+        format!("{}{path}", self.origin.0)
+    }
+}
+
+fn app_ref(app: &ops::AppRef) -> AppRef {
+    AppRef { id: app.id.0, name: app.name.to_string() }
+}
+
+fn user_ref(user: &ops::UserRef) -> UserRef {
+    UserRef { id: user.id.0, email: user.email.clone() }
+}

@@ -1,0 +1,166 @@
+//! The table of contents: every path, and the layers that requests to it pass.
+
+use crate::handlers::{
+    account, app_features, apps, authorizations, buildpacks, builds, collaborators, config_vars, domains,
+    dynos, empty, formation, keys, log_drains, log_sessions, places, releases, sessions, slugs, sources,
+    status,
+};
+use crate::middleware::{accept, auth, cors, etag, panics, request_id};
+use crate::{Api, ApiError, Parts, browser_login, gaps, streams, uploads};
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{delete, get, post, put};
+use http::{Method, Uri};
+
+/// Everything the API answers. It has a fallback of its own; merge it with routers that have none.
+pub fn router(parts: Parts) -> Router {
+    let api = Api::new(parts);
+    let platform = Router::new()
+        .merge(account_routes())
+        .merge(app_routes())
+        .merge(release_routes())
+        .merge(dyno_routes())
+        .merge(empty_routes())
+        .fallback(missing)
+        .method_not_allowed_fallback(missing)
+        .layer(from_fn(etag::tag))
+        .layer(from_fn_with_state(api.clone(), auth::authenticate))
+        .layer(from_fn(accept::check));
+    Router::new()
+        .merge(open_routes())
+        .fallback_service(platform.with_state(api.clone()))
+        .layer(from_fn(cors::allow))
+        .layer(from_fn(panics::catch))
+        .layer(from_fn(request_id::assign))
+        .with_state(api)
+}
+
+/// What is read without the API's headers: by browsers, by plain downloads and by streams.
+fn open_routes() -> Router<Api> {
+    Router::new()
+        .route("/streams/logs/{token}", get(streams::logs::read))
+        .route("/streams/builds/{key}", get(streams::output::build))
+        .route("/streams/releases/{key}", get(streams::output::release))
+        .route("/uploads/sources/{key}", put(uploads::put_source).get(uploads::get_source))
+        .route("/uploads/slugs/{key}", put(uploads::put_slug).get(uploads::get_slug))
+        .route("/auth", post(browser_login::begin))
+        .route("/auth/browser/{id}", get(browser_login::form).post(browser_login::submit))
+        .route("/auth/cli/{id}", get(browser_login::poll))
+        .route("/api/v4/current-status", get(status::current))
+}
+
+fn account_routes() -> Router<Api> {
+    Router::new()
+        .route("/account", get(account::info).patch(account::update))
+        .route("/users/{user}", get(account::info_by_user).patch(account::update_by_user))
+        .route("/account/delinquency", get(account::delinquency))
+        .route("/account/rate-limits", get(account::rate_limits))
+        .route("/account/keys", get(keys::list).post(keys::create))
+        .route("/account/keys/{key}", get(keys::info).delete(keys::delete))
+        .route("/oauth/authorizations", get(authorizations::list).post(authorizations::create))
+        .route(
+            "/oauth/authorizations/{authorization}",
+            get(authorizations::info).patch(authorizations::update).delete(authorizations::delete),
+        )
+        .route(
+            "/oauth/authorizations/{authorization}/actions/regenerate-tokens",
+            post(authorizations::regenerate),
+        )
+        .route("/oauth/sessions", get(sessions::list))
+        .route("/oauth/sessions/{session}", delete(sessions::delete))
+        .route("/regions", get(places::regions))
+        .route("/regions/{region}", get(places::region))
+        .route("/stacks", get(places::stacks))
+        .route("/stacks/{stack}", get(places::stack))
+        .route("/generations", get(places::generations))
+        .route("/generations/{generation}", get(places::generation))
+        .route("/dyno-sizes", get(places::dyno_sizes))
+        .route("/dyno-sizes/{size}", get(places::dyno_size))
+}
+
+fn app_routes() -> Router<Api> {
+    Router::new()
+        .route("/apps", get(apps::list).post(apps::create))
+        .route("/users/{user}/apps", get(apps::list_of_user))
+        .route("/filters/apps", post(apps::filter))
+        .route("/apps/{app}", get(apps::info).patch(apps::update).delete(apps::delete))
+        .route("/apps/{app}/available-stacks", get(places::stacks_of_app))
+        .route("/apps/{app}/available-dyno-sizes", get(places::dyno_sizes_of_app))
+        .route("/apps/{app}/pre-authorizations", put(apps::pre_authorize))
+        .route("/apps/{app}/features", get(app_features::list))
+        .route("/apps/{app}/features/{feature}", get(app_features::info).patch(app_features::update))
+        .route("/apps/{app}/collaborators", get(collaborators::list).post(collaborators::create))
+        .route(
+            "/apps/{app}/collaborators/{collaborator}",
+            get(collaborators::info).delete(collaborators::delete),
+        )
+        .route("/apps/{app}/config-vars", get(config_vars::info).patch(config_vars::update))
+        .route("/apps/{app}/buildpack-installations", get(buildpacks::list).put(buildpacks::update))
+        .route("/apps/{app}/domains", get(domains::list).post(domains::create))
+        .route("/apps/{app}/domains/{domain}", get(domains::info).delete(domains::delete))
+        .route("/apps/{app}/log-drains", get(log_drains::list).post(log_drains::create))
+        .route("/apps/{app}/log-drains/{drain}", get(log_drains::info).delete(log_drains::delete))
+        .route("/apps/{app}/log-sessions", post(log_sessions::create))
+}
+
+fn release_routes() -> Router<Api> {
+    Router::new()
+        .route("/sources", post(sources::create))
+        .route("/apps/{app}/sources", post(sources::create_for_app))
+        .route("/apps/{app}/builds", get(builds::list).post(builds::create))
+        .route("/apps/{app}/builds/{build}", get(builds::info).delete(builds::cancel))
+        .route("/apps/{app}/build-cache", delete(builds::purge_cache))
+        .route("/apps/{app}/slugs", post(slugs::create))
+        .route("/apps/{app}/slugs/{slug}", get(slugs::info))
+        .route("/apps/{app}/releases", get(releases::list).post(releases::create))
+        .route("/apps/{app}/releases/{release}", get(releases::info))
+        .route("/apps/{app}/releases/{release}/config-vars", get(config_vars::of_release))
+}
+
+fn dyno_routes() -> Router<Api> {
+    Router::new()
+        .route("/apps/{app}/formation", get(formation::list).patch(formation::batch_update))
+        .route("/apps/{app}/formation/{type}", get(formation::info).patch(formation::update))
+        .route("/apps/{app}/dynos", get(dynos::list).post(dynos::create).delete(dynos::restart_all))
+        .route("/apps/{app}/dynos/{dyno}", get(dynos::info).delete(dynos::restart))
+        .route("/apps/{app}/dynos/{dyno}/actions/stop", post(dynos::stop))
+        .route("/apps/{app}/formations/{type}", delete(dynos::restart_type))
+        .route("/apps/{app}/formations/{type}/actions/stop", post(dynos::stop_type))
+}
+
+/// Lists of what Kigo has none of, which the CLI reads beside what it is really after.
+fn empty_routes() -> Router<Api> {
+    let of_account = [
+        "/account/features",
+        "/account/app-transfers",
+        "/account/credits",
+        "/account/invoices",
+        "/addons",
+        "/addon-attachments",
+        "/addon-services",
+        "/addon-region-capabilities",
+        "/enterprise-accounts",
+        "/oauth/clients",
+        "/pipelines",
+        "/pipeline-couplings",
+        "/spaces",
+        "/teams",
+        "/users/~/pipeline-couplings",
+        "/users/{user}/addons",
+        "/regions/{region}/addon-region-capabilities",
+    ];
+    let of_app = ["addons", "addon-attachments", "sni-endpoints"];
+    let mut router = Router::new();
+    for path in of_account {
+        router = router.route(path, get(empty::list));
+    }
+    for resource in of_app {
+        router = router.route(&format!("/apps/{{app}}/{resource}"), get(empty::list_of_app));
+    }
+    router
+}
+
+/// What no route takes: a known gap, or nothing at all.
+async fn missing(method: Method, uri: Uri) -> ApiError {
+    gaps::answer(&method, uri.path())
+}

@@ -1,0 +1,74 @@
+//! What the API needs from parts that it may not know: the output of builds and releases, and the
+//! place where uploads go. The server wires them in.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use domain::{BuildId, Digest, ReleaseId, Slug};
+use futures_util::stream::BoxStream;
+use std::io;
+
+/// A stream of bytes that can fail on its way.
+pub type ByteStream = BoxStream<'static, io::Result<Bytes>>;
+
+/// Whose output is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OutputOf {
+    Build(BuildId),
+    /// The output of a release's command.
+    Release(ReleaseId),
+}
+
+/// The text that builds and release commands print.
+#[async_trait]
+pub trait Outputs: Send + Sync + 'static {
+    /// Everything from byte `offset` on, and then what comes, until the build or command is over.
+    /// `None` while it has not started.
+    async fn follow(&self, of: OutputOf, offset: u64) -> io::Result<Option<ByteStream>>;
+}
+
+/// What became of an upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    pub digest: Digest,
+    pub size: u64,
+}
+
+/// What became of a slug's upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredSlug {
+    /// The image that was made of it.
+    pub image: Digest,
+    /// Digest of the tarball as it came.
+    pub checksum: Digest,
+    /// Bytes of the tarball as it came.
+    pub size: u64,
+}
+
+/// Why an upload was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// The sender's fault, in words for the sender.
+    #[error("{0}")]
+    Refused(String),
+    /// The limit in bytes.
+    #[error("more than {0} bytes")]
+    TooLarge(u64),
+    #[error("could not keep the upload")]
+    Storage(#[source] io::Error),
+}
+
+/// Where big bodies and what is derived from them live.
+#[async_trait]
+pub trait Blobs: Send + Sync + 'static {
+    /// Keeps a source tarball, whatever is in it.
+    async fn put_source(&self, body: ByteStream) -> Result<Stored, UploadError>;
+
+    /// Reads a blob back; `None` if there is no such blob.
+    async fn get(&self, digest: &Digest) -> io::Result<Option<ByteStream>>;
+
+    /// Makes an image of a slug's tarball (a gzipped tar with everything under `./app`).
+    async fn put_slug(&self, slug: &Slug, body: ByteStream) -> Result<StoredSlug, UploadError>;
+
+    /// Reads the tarball of a slug; `None` if it is not kept any more.
+    async fn get_slug(&self, slug: &Slug) -> io::Result<Option<ByteStream>>;
+}

@@ -1,0 +1,71 @@
+//! `GET /streams/builds/…` and `GET /streams/releases/…`: what a build or a release command
+//! prints, as raw bytes that follow until it is over.
+
+use crate::streams::with_heartbeat;
+use crate::{Api, ApiError, OutputOf};
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode, header};
+
+/// Sent while nothing happens. Terminals show nothing for it.
+const BEAT: &[u8] = b"\0";
+
+/// `GET /streams/builds/{key}`
+pub(crate) async fn build(
+    State(api): State<Api>,
+    Path(key): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let build = ops::outputs::build(api.ops(), &key).await?;
+    answer(&api, OutputOf::Build(build.id), &headers).await
+}
+
+/// `GET /streams/releases/{key}`
+pub(crate) async fn release(
+    State(api): State<Api>,
+    Path(key): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let release = ops::outputs::release(api.ops(), &key).await?;
+    answer(&api, OutputOf::Release(release.id), &headers).await
+}
+
+/// 404 means "not started yet" to the official CLI, which then asks again. `Connection: close`,
+/// because it does not survive a kept connection that closes later.
+async fn answer(api: &Api, of: OutputOf, headers: &HeaderMap) -> Result<Response, ApiError> {
+    let offset = offset(headers);
+    let stream = api.outputs().follow(of, offset.unwrap_or(0)).await;
+    let stream = stream.map_err(|error| ApiError::internal(&error))?;
+    let stream = stream.ok_or_else(|| ApiError::not_found("output"))?;
+    let stop = api.shutdown().cancelled_owned();
+    let body = Body::from_stream(with_heartbeat(stream, BEAT, api.config().heartbeat, stop));
+    let status = if offset.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
+    let headers = [
+        (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONNECTION, "close"),
+    ];
+    Ok((status, headers, body).into_response())
+}
+
+/// The byte to go on from (`Range: bytes=1000-`), for a client whose connection broke.
+fn offset(headers: &HeaderMap) -> Option<u64> {
+    let range = headers.get(header::RANGE)?.to_str().ok()?;
+    range.trim().strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_open_byte_ranges_only() {
+        for (range, expected) in
+            [("bytes=0-", Some(0)), ("bytes=12-", Some(12)), ("bytes=1-2", None), ("id ..", None)]
+        {
+            let headers = HeaderMap::from_iter([(header::RANGE, range.parse().unwrap())]);
+            assert_eq!(offset(&headers), expected, "{range}");
+        }
+    }
+}

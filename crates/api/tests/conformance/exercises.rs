@@ -1,0 +1,198 @@
+//! Each endpoint that Kigo has, called once in an order in which it has something to answer.
+
+use super::walk::Walk;
+use crate::support::{EMAIL, SSH_KEY};
+use api::gaps::State;
+use serde_json::{Value, json};
+
+/// Calls everything that is listed as done.
+pub async fn run(walk: &mut Walk) {
+    account(walk).await;
+    places(walk).await;
+    let app = apps(walk).await;
+    settings(walk, &app).await;
+    source_and_build(walk, &app).await;
+    slugs_and_releases(walk, &app).await;
+    formation_and_dynos(walk, &app).await;
+    logs(walk, &app).await;
+    walk.call("app", "Delete", &format!("/apps/{app}"), Value::Null).await;
+}
+
+/// Calls everything that is listed as empty.
+pub async fn empty_lists(walk: &mut Walk) {
+    let app = walk.world.create_app().await;
+    walk.call_all(State::Empty, |template| fill(template, &app)).await;
+}
+
+/// Calls everything that is listed as a gap.
+pub async fn gaps(walk: &mut Walk) {
+    let app = walk.world.create_app().await;
+    walk.call_all(State::Gap, |template| fill(template, &app)).await;
+}
+
+/// Puts things that exist into a path where they do, so that a gap is not taken for one only
+/// because nothing is there.
+fn fill(template: &str, app: &str) -> String {
+    let segment = |segment: &str| match segment {
+        "{app}" | "{team-app}" => app.to_owned(),
+        "{account}" | "{user-preferences}" => "~".to_owned(),
+        "{region}" => "local".to_owned(),
+        segment if segment.starts_with('{') => "01234567-89ab-4def-8123-456789abcdef".to_owned(),
+        segment => segment.to_owned(),
+    };
+    template.split('/').map(segment).collect::<Vec<_>>().join("/")
+}
+
+async fn account(walk: &mut Walk) {
+    walk.call("account", "Info", "/account", Value::Null).await;
+    walk.call("account", "Update", "/account", json!({"name": "Ada"})).await;
+    walk.call("account", "Info By User", &format!("/users/{EMAIL}"), Value::Null).await;
+    walk.call("account", "Update By User", "/users/~", json!({"name": null})).await;
+    walk.call("account-delinquency", "Info", "/account/delinquency", Value::Null).await;
+    walk.call("rate-limit", "Info", "/account/rate-limits", Value::Null).await;
+
+    let key = walk.world.request("POST", "/account/keys", json!({"public_key": SSH_KEY})).await.body;
+    walk.call("key", "List", "/account/keys", Value::Null).await;
+    walk.call("key", "Info", &path("/account/keys/", &key, "fingerprint"), Value::Null).await;
+
+    let create = json!({"description": "a token", "scope": ["global"], "expires_in": "3600"});
+    let made = walk.call("oauth-authorization", "Create", "/oauth/authorizations", create).await;
+    let one = path("/oauth/authorizations/", &made, "id");
+    walk.call("oauth-authorization", "List", "/oauth/authorizations", Value::Null).await;
+    walk.call("oauth-authorization", "Info", &one, Value::Null).await;
+    walk.call("oauth-authorization", "Update", &one, json!({"description": "renamed"})).await;
+    let regenerate = format!("{one}/actions/regenerate-tokens");
+    walk.call("oauth-authorization", "Regenerate", &regenerate, Value::Null).await;
+    walk.call("oauth-authorization", "Delete", &one, Value::Null).await;
+}
+
+async fn places(walk: &mut Walk) {
+    for (definition, list, one) in [
+        ("region", "/regions", "/regions/local"),
+        ("stack", "/stacks", "/stacks/kigo-13"),
+        ("generation", "/generations", "/generations/cedar"),
+        ("dyno-size", "/dyno-sizes", "/dyno-sizes/standard-1x"),
+    ] {
+        walk.call(definition, "List", list, Value::Null).await;
+        walk.call(definition, "Info", one, Value::Null).await;
+    }
+}
+
+async fn apps(walk: &mut Walk) -> String {
+    let app = walk.call("app", "Create", "/apps", json!({"stack": "kigo-13", "region": "local"})).await;
+    walk.call("app", "List", "/apps", Value::Null).await;
+    walk.call("app", "List Owned and Collaborated", "/users/~/apps", Value::Null).await;
+    walk.call("filter-apps", "Apps", "/filters/apps", json!({"in": {"id": [app["id"]]}})).await;
+    walk.call("app", "Info", &path("/apps/", &app, "id"), Value::Null).await;
+    let update = json!({"maintenance": true, "build_stack": "kigo-13"});
+    let name = path("", &app, "name");
+    walk.call("app", "Update", &format!("/apps/{name}"), update).await;
+    walk.call("stack", "List", &format!("/apps/{name}/available-stacks"), Value::Null).await;
+    walk.call("dyno-size", "List App Dyno Sizes", &format!("/apps/{name}/available-dyno-sizes"), Value::Null)
+        .await;
+    name
+}
+
+async fn settings(walk: &mut Walk, app: &str) {
+    let at = |rest: &str| format!("/apps/{app}/{rest}");
+    walk.call("config-var", "Update", &at("config-vars"), json!({"A": "1", "B": "2"})).await;
+    walk.call("config-var", "Info for App", &at("config-vars"), Value::Null).await;
+
+    walk.call("app-feature", "List", &at("features"), Value::Null).await;
+    walk.call("app-feature", "Info", &at("features/runtime-dyno-metadata"), Value::Null).await;
+    let on = json!({"enabled": true});
+    walk.call("app-feature", "Update", &at("features/runtime-dyno-metadata"), on).await;
+
+    let updates = json!({"updates": [{"buildpack": "heroku/nodejs"}]});
+    walk.call("buildpack-installation", "Update", &at("buildpack-installations"), updates).await;
+    walk.call("buildpack-installation", "List", &at("buildpack-installations"), Value::Null).await;
+
+    let other = walk.world.other_account().await;
+    let create = json!({"user": other, "silent": true});
+    let collaborator = walk.call("collaborator", "Create", &at("collaborators"), create).await;
+    walk.call("collaborator", "List", &at("collaborators"), Value::Null).await;
+    walk.call("collaborator", "Info", &at(&format!("collaborators/{other}")), Value::Null).await;
+    let one = path(&at("collaborators/"), &collaborator, "id");
+    walk.call("collaborator", "Delete", &one, Value::Null).await;
+
+    let create = json!({"hostname": format!("www.{app}.example.com"), "sni_endpoint": null});
+    let domain = walk.call("domain", "Create", &at("domains"), create).await;
+    walk.call("domain", "List", &at("domains"), Value::Null).await;
+    walk.call("domain", "Info", &path(&at("domains/"), &domain, "hostname"), Value::Null).await;
+    walk.call("domain", "Delete", &path(&at("domains/"), &domain, "id"), Value::Null).await;
+
+    let create = json!({"url": "syslog+tls://logs.example.com:6514"});
+    let drain = walk.call("log-drain", "Create", &at("log-drains"), create).await;
+    walk.call("log-drain", "List", &at("log-drains"), Value::Null).await;
+    walk.call("log-drain", "Info", &path(&at("log-drains/"), &drain, "token"), Value::Null).await;
+    let by_url = at("log-drains/syslog%2Btls%3A%2F%2Flogs.example.com%3A6514");
+    walk.call("log-drain", "Delete", &by_url, Value::Null).await;
+}
+
+async fn source_and_build(walk: &mut Walk, app: &str) {
+    walk.call("source", "Create - Deprecated", &format!("/apps/{app}/sources"), Value::Null).await;
+    let source = walk.call("source", "Create", "/sources", Value::Null).await;
+    let put = source["source_blob"]["put_url"].as_str().unwrap_or_default().to_owned();
+    walk.world.upload(&put, b"a tarball").await;
+    let blob = json!({"url": source["source_blob"]["get_url"], "version": "v1"});
+    let builds = format!("/apps/{app}/builds");
+    let create = json!({"source_blob": blob, "buildpacks": [{"name": "heroku/nodejs"}]});
+    let build = walk.call("build", "Create", &builds, create).await;
+    walk.call("build", "List", &builds, Value::Null).await;
+    let one = path(&format!("{builds}/"), &build, "id");
+    walk.call("build", "Info", &one, Value::Null).await;
+    walk.call("build", "Cancel", &one, Value::Null).await;
+    walk.call("build", "Delete cache", &format!("/apps/{app}/build-cache"), Value::Null).await;
+}
+
+async fn slugs_and_releases(walk: &mut Walk, app: &str) {
+    let at = |rest: &str| format!("/apps/{app}/{rest}");
+    let create = json!({"process_types": {"web": "serve", "worker": "work"}, "commit": "0123abc"});
+    let slug = walk.call("slug", "Create", &at("slugs"), create).await;
+    walk.world.upload(slug["blob"]["url"].as_str().unwrap_or_default(), b"a slug").await;
+    walk.call("slug", "Info", &path(&at("slugs/"), &slug, "id"), Value::Null).await;
+
+    let create = json!({"slug": slug["id"], "description": "Deploy 0123abc"});
+    let release = walk.call("release", "Create", &at("releases"), create).await;
+    walk.call("release", "List", &at("releases"), Value::Null).await;
+    walk.call("release", "Info", &path(&at("releases/"), &release, "version"), Value::Null).await;
+    let vars = format!("{}/config-vars", path(&at("releases/"), &release, "id"));
+    walk.call("config-var", "Info for App Release", &vars, Value::Null).await;
+    walk.world.request("PATCH", &at("config-vars"), json!({"A": "3"})).await;
+    walk.call("release", "Rollback", &at("releases"), json!({"release": release["id"]})).await;
+}
+
+async fn formation_and_dynos(walk: &mut Walk, app: &str) {
+    let at = |rest: &str| format!("/apps/{app}/{rest}");
+    let updates = json!({"updates": [{"type": "web", "quantity": "+1", "size": "standard-1x"}]});
+    walk.call("formation", "Batch Update", &at("formation"), updates).await;
+    walk.call("formation", "List", &at("formation"), Value::Null).await;
+    walk.call("formation", "Info", &at("formation/web"), Value::Null).await;
+    walk.call("formation", "Update", &at("formation/worker"), json!({"quantity": 1})).await;
+
+    let create = json!({"command": "bash", "attach": true, "env": {"TERM": "xterm", "COLUMNS": 80}});
+    let dyno = walk.call("dyno", "Create", &at("dynos"), create).await;
+    let url = dyno["attach_url"].as_str().unwrap_or_default();
+    assert!(url.starts_with("rendezvous://"), "an attached dyno has an address: {dyno}");
+    walk.call("dyno", "List", &at("dynos"), Value::Null).await;
+    let one = path(&at("dynos/"), &dyno, "name");
+    walk.call("dyno", "Info", &one, Value::Null).await;
+    walk.call("dyno", "Stop", &format!("{one}/actions/stop"), Value::Null).await;
+    walk.call("dyno", "Stop formation", &at("formations/web/actions/stop"), Value::Null).await;
+    walk.call("dyno", "Restart formation", &at("formations/web"), Value::Null).await;
+    walk.call("dyno", "Restart", &one, Value::Null).await;
+    walk.call("dyno", "Restart all", &at("dynos"), Value::Null).await;
+}
+
+async fn logs(walk: &mut Walk, app: &str) {
+    let create = json!({"lines": 10, "tail": false, "dyno": "web.1", "source": "app"});
+    walk.call("log-session", "Create", &format!("/apps/{app}/log-sessions"), create).await;
+}
+
+/// `prefix` and a property of `value`, text or number.
+fn path(prefix: &str, value: &Value, property: &str) -> String {
+    match &value[property] {
+        Value::String(text) => format!("{prefix}{text}"),
+        other => format!("{prefix}{other}"),
+    }
+}

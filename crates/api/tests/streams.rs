@@ -1,0 +1,167 @@
+//! Logs, output, uploads and the browser's login: what works by a secret address.
+
+mod support;
+
+use api::OutputOf;
+use domain::LogLine;
+use futures_util::StreamExt;
+use http::StatusCode;
+use serde_json::{Value, json};
+use support::{ACCEPT, EMAIL, PASSWORD, World};
+
+const EVENTS: [(&str, &str); 1] = [("accept", "text/event-stream")];
+
+/// Makes a log session and gives the path of its address.
+async fn session(world: &World, app: &str, body: Value) -> String {
+    let made = world.request("POST", &format!("/apps/{app}/log-sessions"), body).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    world.path_of(made.body["logplex_url"].as_str().unwrap())
+}
+
+async fn print(world: &World, app: &str, messages: &[&str]) {
+    let id = world.app_id(app).await;
+    for message in messages {
+        let line = LogLine::app(jiff::Timestamp::now(), "web.1", message.to_string());
+        world.logs.append(id, line);
+    }
+    world.logs.flush().await;
+}
+
+/// Ids and data of events.
+fn events(text: &str) -> Vec<(u64, String)> {
+    let event = |block: &str| {
+        let id = block.lines().find_map(|line| line.strip_prefix("id: "))?.parse().ok()?;
+        let data = block.lines().find_map(|line| line.strip_prefix("data: "))?;
+        Some((id, data.rsplit_once("]: ")?.1.to_owned()))
+    };
+    text.split("\n\n").filter_map(event).collect()
+}
+
+#[tokio::test]
+async fn a_log_is_read_as_events_and_gone_on_with() {
+    let world = World::new().await;
+    let app = world.create_app().await;
+    print(&world, &app, &["one", "two", "three"]).await;
+    let path = session(&world, &app, json!({"lines": 2, "dyno": "web"})).await;
+    let answer = world.send("GET", &path, &EVENTS, "").await;
+    assert_eq!(answer.header("content-type"), "text/event-stream");
+    let seen = events(&String::from_utf8_lossy(&answer.bytes));
+    assert_eq!(seen.iter().map(|event| &event.1[..]).collect::<Vec<_>>(), ["two", "three"]);
+
+    print(&world, &app, &["four"]).await;
+    let last = seen[0].0.to_string();
+    let headers = [("accept", "text/event-stream"), ("last-event-id", &last[..])];
+    let answer = world.send("GET", &path, &headers, "").await;
+    let seen = events(&String::from_utf8_lossy(&answer.bytes));
+    assert_eq!(seen.iter().map(|event| &event.1[..]).collect::<Vec<_>>(), ["three", "four"]);
+
+    let answer = world.send("GET", &path, &[], "").await;
+    assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8");
+    assert_eq!(String::from_utf8_lossy(&answer.bytes).lines().count(), 2);
+    let forged = format!("{}x", &path);
+    assert_eq!(world.send("GET", &forged, &EVENTS, "").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_tail_follows_beats_and_ends_cleanly_with_the_server() {
+    let world = World::new().await;
+    let app = world.create_app().await;
+    let path = session(&world, &app, json!({"lines": 0, "tail": true, "dyno": "web.1"})).await;
+    let response = world.open("GET", &path, &EVENTS).await;
+    let mut body = response.into_body().into_data_stream();
+    let mut text = String::new();
+    let mut printed = false;
+    while !(text.contains("data: ") && text.contains("\n:\n")) {
+        let piece = body.next().await.expect("the stream goes on").expect("nothing breaks");
+        text.push_str(&String::from_utf8_lossy(&piece));
+        if !printed {
+            print(&world, &app, &["hello"]).await;
+            printed = true;
+        }
+    }
+    assert_eq!(events(&text).len(), 1);
+    world.shutdown.cancel();
+    while let Some(piece) = body.next().await {
+        piece.expect("a clean end");
+    }
+}
+
+#[tokio::test]
+async fn output_is_not_there_until_it_has_begun() {
+    let world = World::new().await;
+    let app = world.create_app().await;
+    let create = json!({"source_blob": {"url": "https://example.com/x.tgz"}});
+    let build = world.request("POST", &format!("/apps/{app}/builds"), create).await.body;
+    let path = world.path_of(build["output_stream_url"].as_str().unwrap());
+    assert_eq!(world.send("GET", &path, &[], "").await.status, StatusCode::NOT_FOUND);
+    let id = build["id"].as_str().unwrap().parse().unwrap();
+    world.memory.print(OutputOf::Build(id), "-----> Building\n");
+    let answer = world.send("GET", &path, &[], "").await;
+    assert_eq!((answer.status.as_u16(), &answer.bytes[..]), (200, &b"-----> Building\n"[..]));
+    assert_eq!(answer.header("connection"), "close");
+    let answer = world.send("GET", &path, &[("range", "bytes=7-")], "").await;
+    assert_eq!((answer.status.as_u16(), &answer.bytes[..]), (206, &b"Building\n"[..]));
+    assert_eq!(world.send("GET", "/streams/builds/wrong", &[], "").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(world.send("GET", "/streams/releases/wrong", &[], "").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn sources_go_in_and_come_back() {
+    let world = World::new().await;
+    let source = world.request("POST", "/sources", Value::Null).await;
+    assert_eq!(source.status, 201);
+    let url = |which: &str| world.path_of(source.body["source_blob"][which].as_str().unwrap());
+    let (put, get) = (url("put_url"), url("get_url"));
+    assert_ne!(put, get);
+    assert_eq!(world.send("GET", &get, &[], "").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(world.send("PUT", &put, &[], "a tarball").await.status, 200);
+    assert_eq!(&world.send("GET", &get, &[], "").await.bytes[..], b"a tarball");
+    let big = "x".repeat(support::LIMIT as usize + 1);
+    let answer = world.send("PUT", &put, &[], &big).await;
+    assert_eq!((answer.status.as_u16(), answer.body["id"].as_str()), (413, Some("payload_too_large")));
+    assert_eq!(world.send("PUT", "/uploads/sources/wrong", &[], "x").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(world.send("PUT", "/uploads/slugs/wrong", &[], "x").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_person_logs_in_with_a_browser() {
+    let world = World::new().await;
+    let begun = world.send("POST", "/auth", &[], r#"{"description": "a <laptop>"}"#).await.body;
+    let text = |key: &str| begun[key].as_str().unwrap().to_owned();
+    let (browser, cli, bearer) = (text("browser_url"), text("cli_url"), format!("Bearer {}", text("token")));
+    let poll = [("authorization", &bearer[..])];
+    let waiting = world.send("GET", &cli, &poll, "").await;
+    assert_eq!((waiting.status.as_u16(), waiting.body["id"].as_str()), (503, Some("login_pending")));
+    assert_eq!(world.send("GET", &cli, &[], "").await.status, 401);
+
+    let form = String::from_utf8(world.send("GET", &browser, &[], "").await.bytes.to_vec()).unwrap();
+    assert!(form.contains("a &lt;laptop&gt;") && !form.contains(&text("token")), "{form}");
+    let submit = |password: &str| {
+        format!("email={}&password={}", EMAIL.replace('@', "%40"), password.replace(' ', "+"))
+    };
+    let type_of_form = [("content-type", "application/x-www-form-urlencoded")];
+    assert_eq!(world.send("POST", &browser, &type_of_form, &submit("wrong")).await.status, 401);
+    assert_eq!(world.send("POST", &browser, &type_of_form, &submit(PASSWORD)).await.status, 200);
+
+    let done = world.send("GET", &cli, &poll, "").await;
+    let bearer = format!("Bearer {}", done.body["access_token"].as_str().unwrap());
+    let headers = [("accept", ACCEPT), ("authorization", &bearer[..])];
+    assert_eq!(world.send("GET", "/account", &headers, "").await.body["email"], EMAIL);
+    assert_eq!(world.send("GET", &cli, &poll, "").await.status, 404, "a token is handed out once");
+    let sessions = world.send("GET", "/oauth/sessions", &headers, "").await.body;
+    assert_eq!(sessions.as_array().unwrap().len(), 1, "{sessions}");
+    assert_eq!(world.send("DELETE", "/oauth/sessions/~", &headers, "").await.status, 200);
+    assert_eq!(world.send("GET", "/account", &headers, "").await.status, 401);
+}
+
+#[tokio::test]
+async fn a_login_cannot_be_guessed_at() {
+    let world = World::new().await;
+    let begun = world.send("POST", "/auth", &[], "{}").await.body;
+    let browser = begun["browser_url"].as_str().unwrap();
+    let headers = [("content-type", "application/x-www-form-urlencoded")];
+    for _ in 0..5 {
+        assert_eq!(world.send("POST", browser, &headers, "email=a%40b.c&password=x").await.status, 401);
+    }
+    assert_eq!(world.send("POST", browser, &headers, "email=a%40b.c&password=x").await.status, 403);
+}
