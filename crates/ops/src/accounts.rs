@@ -114,14 +114,16 @@ pub async fn list(ops: &Ops, actor: &Actor) -> Result<Vec<Account>> {
     Ok(store::accounts::list(&mut ops.store().read().await?).await?)
 }
 
-/// Changes the display name.
+/// Changes the display name; an empty one removes it.
 pub async fn update(ops: &Ops, actor: &Actor, identity: &str, name: Option<String>) -> Result<Account> {
     actor.require(Permission::Global)?;
     let mut write = ops.store().write().await?;
     let mut account = find(&mut write, actor, identity).await?;
     if let Some(name) = name {
-        text::check("Name", &name, 200, &[])?;
-        account.name = Some(name);
+        if !name.is_empty() {
+            text::check("Name", &name, 200, &[])?;
+        }
+        account.name = (!name.is_empty()).then_some(name);
         account.updated_at = ops.now();
         store::accounts::update(&mut write, &account).await?;
         write.commit().await?;
