@@ -43,6 +43,9 @@ pub(crate) async fn forward(
     }
     if let Some(decoder) = inflate {
         let rest = decoder.finish()?;
+        if total + rest.len() as u64 > limit {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
         listening = listening && input.write_all(&rest).await.is_ok();
     }
     if listening {
