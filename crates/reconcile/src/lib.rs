@@ -1,1 +1,273 @@
-//! reconcile
+//! The loops that make the world as users wish it: each looks at rows and containers, plans, acts and
+//! writes down what it saw.
+//!
+//! A loop takes no message but "look again", so it is right after a restart as it is any other time.
+//! It decides little itself (`planner` does) and changes no wish behind anybody's back: a loop that
+//! needs one calls `ops`. What it refuses to do: hold anything in memory that would be missed after
+//! a kill.
+
+mod builds;
+mod collect;
+mod driver;
+mod dynos;
+mod error;
+mod fetch;
+mod lines;
+mod metrics;
+mod output;
+mod releases;
+mod routes;
+mod spec;
+mod sweep;
+#[cfg(test)]
+mod tests;
+mod world;
+
+pub use driver::Board;
+pub use error::{Error, Result};
+pub use output::{OutputId, OutputStream, OutputWriter, Outputs};
+
+use async_trait::async_trait;
+use builder::{BuildError, BuildOutcome, BuildRequest, Builder, Output};
+use collect::Collected;
+use domain::route::RouteTable;
+use domain::{AppId, Digest, DynoId};
+use driver::{Loop, Nudge, drive};
+use engine::Engine;
+use image::ImageStore;
+use logs::Logs;
+use ops::Ops;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use store::Table;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// The router, as the loops see it.
+pub trait Routing: Send + Sync + 'static {
+    /// Puts a table in force. When it returns, no request is newly given to a dyno that is not in
+    /// the table.
+    fn publish(&self, table: &RouteTable);
+
+    /// Requests that a dyno has not answered yet. Upgraded connections do not count: they may last
+    /// for days, and end when their dyno is told to stop.
+    fn in_flight(&self, dyno: DynoId) -> usize;
+}
+
+/// Whoever builds.
+#[async_trait]
+pub trait Build: Send + Sync + 'static {
+    /// See [`builder::build`].
+    async fn build(
+        &self,
+        request: BuildRequest,
+        output: Output,
+    ) -> std::result::Result<BuildOutcome, BuildError>;
+
+    /// See [`Builder::purge_cache`].
+    fn purge_cache(&self, app: AppId) -> io::Result<()>;
+
+    /// See [`Builder::kept_images`].
+    fn kept_images(&self) -> io::Result<Vec<Digest>>;
+}
+
+#[async_trait]
+impl Build for Builder {
+    async fn build(
+        &self,
+        request: BuildRequest,
+        output: Output,
+    ) -> std::result::Result<BuildOutcome, BuildError> {
+        builder::build(self, request, output).await
+    }
+
+    fn purge_cache(&self, app: AppId) -> io::Result<()> {
+        Self::purge_cache(self, app)
+    }
+
+    fn kept_images(&self) -> io::Result<Vec<Digest>> {
+        Self::kept_images(self)
+    }
+}
+
+/// What an operator can set.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The data directory.
+    pub data: PathBuf,
+    pub dynos: planner::dynos::Settings,
+    /// Bytes that a dyno may write to its own file system.
+    pub dyno_disk: u64,
+    /// Builds that run at the same time.
+    pub max_builds: usize,
+    /// Bytes of a source that is downloaded, at most.
+    pub source_limit: u64,
+    /// How long a download may take.
+    pub fetch_timeout: Duration,
+    /// Slugs of older releases than so many of an app's newest are given up.
+    pub kept_releases: usize,
+    /// How people reach apps; `{app}` stands for the app's name.
+    pub app_url: String,
+}
+
+impl Settings {
+    /// The usual settings for a data directory.
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Self {
+            data: data.into(),
+            dynos: planner::dynos::Settings::default(),
+            dyno_disk: 4 << 30,
+            max_builds: 2,
+            source_limit: 1 << 30,
+            fetch_timeout: Duration::from_mins(5),
+            kept_releases: 20,
+            app_url: "http://{app}.localhost:8080/".into(),
+        }
+    }
+}
+
+/// What the loops work with.
+#[derive(Clone)]
+pub struct Deps {
+    pub ops: Ops,
+    pub engine: Arc<dyn Engine>,
+    pub builder: Arc<dyn Build>,
+    pub images: ImageStore,
+    pub logs: Logs,
+    /// Shared with whoever lets users follow outputs.
+    pub outputs: Outputs,
+    pub routing: Arc<dyn Routing>,
+}
+
+/// The running loops.
+pub struct Running {
+    board: Board,
+    tasks: JoinSet<()>,
+}
+
+impl Running {
+    /// How the loops are doing.
+    pub fn board(&self) -> Board {
+        self.board.clone()
+    }
+
+    /// Waits until all loops have ended, which they do some time after `shutdown`.
+    pub async fn ended(mut self) {
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Starts all loops. They end after `shutdown`, each when its turn is over; dynos run on.
+pub fn start(deps: Deps, settings: Settings, shutdown: &CancellationToken) -> Running {
+    let settings = Arc::new(settings);
+    let mut starter =
+        Starter { deps, shutdown: shutdown.clone(), board: Board::default(), tasks: JoinSet::new() };
+    starter.all(&settings);
+    Running { board: starter.board, tasks: starter.tasks }
+}
+
+/// Wires the loops to what wakes them. One screen: what runs and why it runs.
+struct Starter {
+    deps: Deps,
+    shutdown: CancellationToken,
+    board: Board,
+    tasks: JoinSet<()>,
+}
+
+impl Starter {
+    fn all(&mut self, settings: &Arc<Settings>) {
+        let Deps { ops, engine, builder, images, logs, outputs, routing } = self.deps.clone();
+        let collected = Collected::new();
+        let publisher = routes::Publisher::new(ops.clone(), routing, Arc::new(settings.dynos.clone()));
+
+        let nudge =
+            self.nudged_by(&[Table::Apps, Table::Formation, Table::Releases, Table::Dynos, Table::Domains]);
+        self.start(publisher.clone(), nudge);
+
+        let nudge = self.nudged_by(&[Table::Apps, Table::Formation, Table::Releases, Table::Dynos]);
+        nudge.on(engine.changes(), &self.shutdown);
+        nudge.on(collected.changes(), &self.shutdown);
+        let dynos = dynos::Dynos {
+            ops: ops.clone(),
+            engine: engine.clone(),
+            images: images.clone(),
+            logs: logs.clone(),
+            publisher,
+            collected: collected.clone(),
+            settings: settings.clone(),
+            memory: dynos::Memory::default(),
+        };
+        self.start(dynos, nudge);
+
+        let nudge = self.nudged_by(&[]);
+        nudge.on(engine.changes(), &self.shutdown);
+        let collect = collect::Collect {
+            engine: engine.clone(),
+            logs: logs.clone(),
+            outputs: outputs.clone(),
+            collected: collected.clone(),
+            shutdown: self.shutdown.clone(),
+            tasks: std::collections::HashMap::new(),
+        };
+        self.start(collect, nudge);
+
+        let nudge = self.nudged_by(&[Table::Releases, Table::Dynos]);
+        nudge.on(collected.changes(), &self.shutdown);
+        let releases = releases::Releases {
+            ops: ops.clone(),
+            engine: engine.clone(),
+            outputs: outputs.clone(),
+            collected,
+        };
+        self.start(releases, nudge);
+
+        let nudge = self.nudged_by(&[Table::Builds]);
+        let worker = builds::Worker {
+            ops: ops.clone(),
+            builder: builder.clone(),
+            images: images.clone(),
+            outputs: outputs.clone(),
+            settings: settings.clone(),
+        };
+        let builds = builds::Builds {
+            worker,
+            nudge: nudge.clone(),
+            shutdown: self.shutdown.clone(),
+            running: std::collections::HashMap::new(),
+        };
+        self.start(builds, nudge);
+
+        let nudge = self.nudged_by(&[]);
+        self.start(metrics::Metrics { ops: ops.clone(), engine: engine.clone(), logs: logs.clone() }, nudge);
+
+        let nudge = self.nudged_by(&[Table::Chores]);
+        let settings = settings.clone();
+        let sweep = sweep::Sweep {
+            ops,
+            engine,
+            builder,
+            images,
+            logs,
+            outputs,
+            settings,
+            closed: None,
+            thorough: None,
+        };
+        self.start(sweep, nudge);
+    }
+
+    fn nudged_by(&self, tables: &[Table]) -> Nudge {
+        let nudge = Nudge::default();
+        for table in tables {
+            nudge.on(self.deps.ops.store().changes_of(*table), &self.shutdown);
+        }
+        nudge
+    }
+
+    fn start(&mut self, work: impl Loop, nudge: Nudge) {
+        self.board.expect(work.name());
+        self.tasks.spawn(drive(work, nudge, self.board.clone(), self.shutdown.clone()));
+    }
+}

@@ -1,0 +1,267 @@
+//! Runs builds: oldest first, one of an app at a time, a few on the whole machine.
+//!
+//! A build that was cut off by the end of the server is begun again; its output goes on in the same
+//! file. Only its end, written with the slug and the release in one transaction, is final.
+
+use crate::driver::{Loop, Nudge, Turn};
+use crate::error::{Error, Result, chain};
+use crate::fetch::fetch;
+use crate::output::{OutputId, OutputWriter, Outputs};
+use crate::{Build as Carry, Settings};
+use async_trait::async_trait;
+use builder::{BuildOutcome, BuildRequest, Output};
+use domain::{Build, BuildId, Digest, ReleaseStatus};
+use image::ImageStore;
+use jiff::SignedDuration;
+use ops::Ops;
+use ops::builds::{Finished, Outcome, Success};
+use planner::builds::{Waiting, pick};
+use serde_json::json;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// There is one server to a data directory, and it holds the lock on it: whoever had the lease
+/// before is gone.
+const OWNER: &str = "server";
+const LEASE: SignedDuration = SignedDuration::from_mins(2);
+/// Leases are prolonged after this long.
+const PROLONG: Duration = Duration::from_secs(30);
+/// A build that was cut off this often is given up: it may be what takes the server down.
+const ATTEMPTS: u64 = 3;
+
+/// The loop.
+pub(crate) struct Builds {
+    pub(crate) worker: Worker,
+    pub(crate) nudge: Nudge,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) running: HashMap<BuildId, Running>,
+}
+
+pub(crate) struct Running {
+    cancel: CancellationToken,
+    task: JoinHandle<()>,
+    /// When its lease was taken or prolonged last.
+    leased: Instant,
+}
+
+/// What one build needs. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Worker {
+    pub(crate) ops: Ops,
+    pub(crate) builder: Arc<dyn Carry>,
+    pub(crate) images: ImageStore,
+    pub(crate) outputs: Outputs,
+    pub(crate) settings: Arc<Settings>,
+}
+
+#[async_trait]
+impl Loop for Builds {
+    fn name(&self) -> &'static str {
+        "builds"
+    }
+
+    fn period(&self) -> Duration {
+        Duration::from_secs(20)
+    }
+
+    async fn run_once(&mut self) -> Result<Turn> {
+        self.running.retain(|_, running| !running.task.is_finished());
+        let ops = self.worker.ops.clone();
+        let queued = store::builds::pending(&mut ops.store().read().await?).await?;
+        let wanted: HashMap<_, _> = queued.iter().map(|queued| (queued.build.id, &queued.build)).collect();
+        for (id, running) in &mut self.running {
+            // Its app is gone, or somebody does not want it any more.
+            if wanted.get(id).is_none_or(|build| build.cancel_requested) {
+                running.cancel.cancel();
+            } else if running.leased.elapsed() > PROLONG {
+                ops::builds::lease(&ops, *id, OWNER, LEASE).await?;
+                running.leased = Instant::now();
+            }
+        }
+        let waiting: Vec<_> = queued
+            .iter()
+            .map(|queued| Waiting {
+                build: queued.build.id,
+                app: queued.build.app,
+                running: self.running.contains_key(&queued.build.id),
+                created_at: queued.build.created_at,
+            })
+            .collect();
+        for id in pick(&waiting, self.worker.settings.max_builds) {
+            if let Some(build) = ops::builds::lease(&ops, id, OWNER, LEASE).await? {
+                self.begin(build);
+            }
+        }
+        let running = self.running.len();
+        let detail = json!({ "running": running, "waiting": queued.len().saturating_sub(running) });
+        Ok(Turn { detail, next: None })
+    }
+}
+
+impl Builds {
+    fn begin(&mut self, build: Build) {
+        let id = build.id;
+        let cancel = CancellationToken::new();
+        if build.cancel_requested {
+            cancel.cancel();
+        }
+        let (worker, nudge, shutdown) = (self.worker.clone(), self.nudge.clone(), self.shutdown.clone());
+        let token = cancel.clone();
+        let task = tokio::spawn(async move {
+            tokio::select! {
+                // The build stays pending; the next server begins it again.
+                () = shutdown.cancelled() => return,
+                result = worker.run(build, token) => if let Err(error) = result {
+                    tracing::error!(build = %id, error = chain(&error), "a build could not be carried out");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
+            nudge.now();
+        });
+        self.running.insert(id, Running { cancel, task, leased: Instant::now() });
+    }
+}
+
+impl Worker {
+    /// Carries one build to its end. An error leaves it pending.
+    async fn run(&self, build: Build, cancel: CancellationToken) -> Result<()> {
+        let id = OutputId::Build(build.id);
+        let attempt = self.count_attempt(build.id).await?;
+        let mut writer = self.outputs.writer(id).await.map_err(Error::io("open a build's output"))?;
+        let outcome = if attempt > ATTEMPTS {
+            say(&mut writer, " !     The server ended during this build again and again. Giving up.").await?;
+            None
+        } else {
+            if attempt > 1 {
+                say(&mut writer, "-----> The server was restarted, building again").await?;
+            }
+            self.build(&build, cancel, &mut writer).await?
+        };
+        let outcome = outcome.map_or(Outcome::Failed, |made| Outcome::Succeeded(Box::new(success(made))));
+        if let Some(finished) = ops::builds::finish(&self.ops, build.id, outcome).await? {
+            self.say_launching(&finished, &mut writer).await?;
+        }
+        drop(writer);
+        self.outputs.finish(id).await.map_err(Error::io("end a build's output"))
+    }
+
+    /// Downloads the source if need be and builds it. `None` if the build failed, and its output
+    /// says why.
+    async fn build(
+        &self,
+        build: &Build,
+        cancel: CancellationToken,
+        writer: &mut OutputWriter,
+    ) -> Result<Option<BuildOutcome>> {
+        let Some(source) = self.source(build, writer).await? else { return Ok(None) };
+        let mut tx = self.ops.store().read().await?;
+        let config_vars = store::configs::of_app(&mut tx, build.app).await?;
+        let mut buildpacks = build.buildpacks.clone();
+        if buildpacks.is_empty() {
+            buildpacks = store::buildpacks::of(&mut tx, build.app).await?;
+        }
+        drop(tx);
+        let request = BuildRequest {
+            build: build.id,
+            app: build.app,
+            source,
+            buildpacks,
+            stack: build.stack.clone(),
+            config_vars,
+            source_version: build.source_version.clone(),
+            request_id: build.id.to_string(),
+            cancel,
+        };
+        let (sender, mut lines) = mpsc::channel(256);
+        let building = self.builder.build(request, Output::new(sender));
+        let writing = async {
+            let mut result = Ok(());
+            while let Some(line) = lines.recv().await {
+                // A full disk ends the output, not the build; its end is told all the same.
+                if result.is_ok() {
+                    result = say(writer, &line).await;
+                }
+            }
+            result
+        };
+        let (built, written) = tokio::join!(building, writing);
+        if let Err(error) = written {
+            tracing::warn!(build = %build.id, error = chain(&error), "lost a part of a build's output");
+        }
+        // The builder has told the user.
+        Ok(built.ok())
+    }
+
+    async fn source(&self, build: &Build, writer: &mut OutputWriter) -> Result<Option<Digest>> {
+        if let Some(source) = build.source {
+            return Ok(Some(source));
+        }
+        let Settings { source_limit, fetch_timeout, .. } = *self.settings;
+        let checksum = build.source_checksum.as_deref();
+        match fetch(&self.images, &build.source_url, checksum, source_limit, fetch_timeout).await {
+            Ok(digest) => {
+                ops::builds::set_source(&self.ops, build.id, digest).await?;
+                Ok(Some(digest))
+            }
+            Err(error) => {
+                say(writer, &format!(" !     {error}")).await?;
+                say(writer, " !").await?;
+                say(writer, " !     Push rejected.").await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The last words of a build that made a release.
+    async fn say_launching(&self, finished: &Finished, writer: &mut OutputWriter) -> Result<()> {
+        let Some(release) = &finished.release else { return Ok(()) };
+        let app = store::apps::by_id(&mut self.ops.store().read().await?, release.app).await?;
+        say(writer, "-----> Launching...").await?;
+        if release.status == ReleaseStatus::Pending {
+            say(
+                writer,
+                " !     Release command declared: this new release will not be available until the command succeeds.",
+            )
+            .await?;
+        }
+        say(writer, &format!("       Released v{}", release.version)).await?;
+        if let Some(app) = app {
+            let address = self.settings.app_url.replace("{app}", app.name.as_str());
+            say(writer, &format!("       {address} deployed to Kigo")).await?;
+        }
+        say(writer, "").await
+    }
+
+    /// How many times this build was begun, this time included.
+    async fn count_attempt(&self, id: BuildId) -> Result<u64> {
+        let dir = self.settings.data.join("builds").join(id.to_string());
+        let failed = || Error::io("count a build's attempts");
+        tokio::fs::create_dir_all(&dir).await.map_err(failed())?;
+        let path = dir.join("attempts");
+        let before = tokio::fs::read_to_string(&path).await.ok().and_then(|text| text.trim().parse().ok());
+        let attempt = before.unwrap_or(0_u64) + 1;
+        tokio::fs::write(&path, attempt.to_string()).await.map_err(failed())?;
+        Ok(attempt)
+    }
+}
+
+async fn say(writer: &mut OutputWriter, line: &str) -> Result<()> {
+    writer.line(line).await.map_err(Error::io("write a build's output"))
+}
+
+fn success(made: BuildOutcome) -> Success {
+    let buildpacks = if made.detected { made.buildpacks } else { Vec::new() };
+    Success {
+        image: made.image,
+        checksum: made.checksum,
+        size: made.size,
+        process_types: made.process_types,
+        buildpack_provided_description: Some(made.description),
+        buildpacks: buildpacks.into_iter().map(|used| used.buildpack).collect(),
+        config_vars: made.config_vars,
+    }
+}

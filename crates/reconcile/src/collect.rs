@@ -1,0 +1,217 @@
+//! Carries what containers print into the logs, exactly once.
+//!
+//! Each line has a number. The log remembers the last number that it has kept of each container, and
+//! only lines that are safe in it are acknowledged to the container's spool; so whoever is killed,
+//! the next one goes on behind the last line that was kept.
+
+use crate::driver::{Loop, Turn};
+use crate::dynos::{app_of, name_of};
+use crate::error::{Error, Result, chain};
+use crate::output::{OutputId, OutputWriter, Outputs};
+use crate::spec::label;
+use async_trait::async_trait;
+use domain::{AppId, LogLine};
+use engine::{Engine, EngineError, Observation, OutputContent, OutputLine, Status};
+use logs::Logs;
+use serde_json::json;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// Lines that are handed to the log at once, at most.
+const BATCH: usize = 1024;
+/// After a failure a container's output rests this long.
+const REST: Duration = Duration::from_secs(1);
+
+/// The containers that have exited and whose whole output is kept. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Collected {
+    ids: Arc<Mutex<BTreeSet<Uuid>>>,
+    changes: watch::Sender<u64>,
+}
+
+impl Collected {
+    pub(crate) fn new() -> Self {
+        Self { ids: Arc::default(), changes: watch::Sender::new(0) }
+    }
+
+    pub(crate) fn all(&self) -> BTreeSet<Uuid> {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn contains(&self, id: Uuid) -> bool {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
+    }
+
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    pub(crate) fn forget(&self, id: Uuid) {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    fn add(&self, id: Uuid) {
+        if self.ids.lock().unwrap_or_else(PoisonError::into_inner).insert(id) {
+            self.changes.send_modify(|count| *count += 1);
+        }
+    }
+}
+
+/// The loop: sees to it that each container's output has one task that carries it.
+pub(crate) struct Collect {
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) logs: Logs,
+    pub(crate) outputs: Outputs,
+    pub(crate) collected: Collected,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) tasks: HashMap<Uuid, JoinHandle<()>>,
+}
+
+#[async_trait]
+impl Loop for Collect {
+    fn name(&self) -> &'static str {
+        "collect"
+    }
+
+    fn period(&self) -> Duration {
+        Duration::from_secs(5)
+    }
+
+    async fn run_once(&mut self) -> Result<Turn> {
+        let seen = self.engine.observe().await?;
+        self.tasks.retain(|_, task| !task.is_finished());
+        for container in &seen {
+            if container.labels.get(label::KIND).is_none_or(|kind| kind != label::DYNO)
+                || self.collected.contains(container.id)
+                || self.tasks.contains_key(&container.id)
+            {
+                continue;
+            }
+            let by_client = container.labels.get(label::OUTPUT).is_some_and(|output| output == "client");
+            match Carrier::new(self, container) {
+                Some(carrier) if !by_client => {
+                    self.tasks.insert(container.id, tokio::spawn(carrier.run()));
+                }
+                // Nobody's output, or its client's.
+                _ if matches!(container.status, Status::Exited { .. }) => self.collected.add(container.id),
+                _ => {}
+            }
+        }
+        let detail = json!({ "containers": seen.len(), "carried": self.tasks.len() });
+        Ok(Turn { detail, next: None })
+    }
+}
+
+/// Carries one container's output.
+struct Carrier {
+    engine: Arc<dyn Engine>,
+    logs: Logs,
+    outputs: Outputs,
+    collected: Collected,
+    shutdown: CancellationToken,
+    id: Uuid,
+    app: AppId,
+    process: String,
+    /// The release whose command it runs.
+    release: Option<OutputId>,
+}
+
+/// A release's output file and how many lines it has.
+type Copy = Option<(OutputWriter, u64)>;
+
+impl Carrier {
+    fn new(collect: &Collect, seen: &Observation) -> Option<Self> {
+        let release = seen.labels.get(label::RELEASE).and_then(|id| id.parse().ok()).map(OutputId::Release);
+        Some(Self {
+            engine: collect.engine.clone(),
+            logs: collect.logs.clone(),
+            outputs: collect.outputs.clone(),
+            collected: collect.collected.clone(),
+            shutdown: collect.shutdown.clone(),
+            id: seen.id,
+            app: app_of(seen)?,
+            process: name_of(seen)?.to_string(),
+            release,
+        })
+    }
+
+    async fn run(self) {
+        loop {
+            let result = tokio::select! {
+                () = self.shutdown.cancelled() => return,
+                result = self.carry() => result,
+            };
+            match result {
+                Ok(()) => return self.collected.add(self.id),
+                // The app was destroyed; nobody reads this any more.
+                Err(Error::Logs(logs::Error::Removed)) => return self.collected.add(self.id),
+                Err(Error::Engine(EngineError::NotFound(_))) => return,
+                Err(error) => {
+                    tracing::warn!(dyno = %self.id, error = chain(&error), "could not keep a dyno's output yet");
+                }
+            }
+            tokio::select! {
+                () = self.shutdown.cancelled() => return,
+                () = tokio::time::sleep(REST) => {}
+            }
+        }
+    }
+
+    /// Carries until the container has exited and everything it printed is kept.
+    async fn carry(&self) -> Result<()> {
+        loop {
+            let kept = self.logs.position(self.app, self.id).await?;
+            let mut copy: Copy = match self.release {
+                Some(id) => {
+                    Some(self.outputs.line_writer(id).await.map_err(Error::io("open a release's output"))?)
+                }
+                None => None,
+            };
+            let after = copy.as_ref().map_or(kept, |(_, lines)| kept.min(*lines));
+            let mut lines = self.engine.output(self.id, after).await?;
+            while let Some(batch) = next_batch(&mut lines).await {
+                self.keep(batch, &mut copy).await?;
+            }
+            if matches!(self.engine.observe_one(self.id).await?.status, Status::Exited { .. }) {
+                return Ok(());
+            }
+            // The stream broke off; begin again where it was.
+            tokio::time::sleep(REST).await;
+        }
+    }
+
+    async fn keep(&self, batch: Vec<OutputLine>, copy: &mut Copy) -> Result<()> {
+        let Some(last) = batch.last().map(|line| line.sequence) else { return Ok(()) };
+        if let Some((writer, lines)) = copy {
+            let mut text = Vec::new();
+            for line in batch.iter().filter(|line| line.sequence > *lines) {
+                text.extend_from_slice(&self.log_line(line).message);
+                text.push(b'\n');
+            }
+            writer.write(&text).await.map_err(Error::io("write a release's output"))?;
+            *lines = last.max(*lines);
+        }
+        let lines = batch.iter().map(|line| (line.sequence, self.log_line(line))).collect();
+        self.logs.append_from(self.app, self.id, lines).await?;
+        self.engine.acknowledge(self.id, last).await?;
+        Ok(())
+    }
+
+    fn log_line(&self, line: &OutputLine) -> LogLine {
+        match &line.content {
+            OutputContent::Line(text) => LogLine::app(line.time, &self.process, text.clone()),
+            OutputContent::Dropped(count) => logs::overflow_line(line.time, *count, line.time),
+        }
+    }
+}
+
+/// The next line and what is there behind it without waiting.
+async fn next_batch(lines: &mut mpsc::Receiver<OutputLine>) -> Option<Vec<OutputLine>> {
+    let mut batch = Vec::new();
+    if lines.recv_many(&mut batch, BATCH).await == 0 { None } else { Some(batch) }
+}

@@ -1,0 +1,291 @@
+//! The text that builds and release commands print: written once, followed by many.
+//!
+//! Each has a file that only grows and a marker beside it once nothing more comes, so that a reader
+//! can begin anywhere, come back after a restart of the server, and knows when it is over.
+
+use bytes::Bytes;
+use domain::{BuildId, ReleaseId};
+use std::collections::HashMap;
+use std::io::{self, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::fs::{File, OpenOptions};
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
+use tokio::sync::{mpsc, watch};
+use uuid::Uuid;
+
+/// Bytes handed out at a time.
+const PIECE: usize = 32 << 10;
+/// A reader looks again after this long even if nobody woke it.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// Whose output it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OutputId {
+    Build(BuildId),
+    /// The output of a release's command.
+    Release(ReleaseId),
+}
+
+impl OutputId {
+    fn dir(self, data: &Path) -> PathBuf {
+        match self {
+            Self::Build(id) => data.join("builds").join(id.to_string()),
+            Self::Release(id) => data.join("releases").join(id.to_string()),
+        }
+    }
+}
+
+/// Pieces of an output as they come; ends when all of it was delivered.
+pub type OutputStream = tokio_stream::wrappers::ReceiverStream<io::Result<Bytes>>;
+
+/// All outputs below a data directory. Cheap to clone.
+#[derive(Clone)]
+pub struct Outputs {
+    data: PathBuf,
+    /// Moves whenever an output has grown or ended.
+    growing: Arc<Mutex<HashMap<OutputId, watch::Sender<u64>>>>,
+}
+
+impl Outputs {
+    /// Outputs are in `builds/<id>/` and `releases/<id>/` of the data directory.
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Self { data: data.into(), growing: Arc::default() }
+    }
+
+    /// Opens an output for adding to it; from then on it can be followed. One writer at a time.
+    pub async fn writer(&self, id: OutputId) -> io::Result<OutputWriter> {
+        let dir = id.dir(&self.data);
+        tokio::fs::create_dir_all(&dir).await?;
+        let file = OpenOptions::new().create(true).append(true).open(dir.join("output")).await?;
+        self.wake(id);
+        Ok(OutputWriter { file, id, outputs: self.clone() })
+    }
+
+    /// Opens an output that consists of numbered lines, and tells how many whole ones are there; a
+    /// line that was cut short is removed.
+    pub(crate) async fn line_writer(&self, id: OutputId) -> io::Result<(OutputWriter, u64)> {
+        let writer = self.writer(id).await?;
+        let path = id.dir(&self.data).join("output");
+        let text = tokio::fs::read(&path).await?;
+        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        if whole < text.len() {
+            writer.file.set_len(whole as u64).await?;
+        }
+        let lines = text[..whole].iter().filter(|byte| **byte == b'\n').count();
+        Ok((writer, lines as u64))
+    }
+
+    /// Nothing more will come. Doing it twice is fine.
+    pub async fn finish(&self, id: OutputId) -> io::Result<()> {
+        let dir = id.dir(&self.data);
+        tokio::fs::create_dir_all(&dir).await?;
+        File::create(dir.join("output.done")).await?;
+        self.wake(id);
+        let mut growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
+        if growing.get(&id).is_some_and(|sender| sender.receiver_count() == 0) {
+            growing.remove(&id);
+        }
+        Ok(())
+    }
+
+    /// Whether [`Outputs::finish`] was called.
+    pub async fn is_finished(&self, id: OutputId) -> bool {
+        tokio::fs::try_exists(id.dir(&self.data).join("output.done")).await.unwrap_or(false)
+    }
+
+    /// Whether there is anything of this output.
+    pub async fn exists(&self, id: OutputId) -> bool {
+        tokio::fs::try_exists(id.dir(&self.data).join("output")).await.unwrap_or(false)
+    }
+
+    /// Reads an output from byte `offset` on, and what comes until it is finished. `None` if nobody
+    /// has begun to write it. Must be called within a tokio runtime; dropping the stream ends the
+    /// reading.
+    pub async fn follow(&self, id: OutputId, offset: u64) -> io::Result<Option<OutputStream>> {
+        let dir = id.dir(&self.data);
+        let mut file = match File::open(dir.join("output")).await {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        file.seek(SeekFrom::Start(offset)).await?;
+        let (sender, receiver) = mpsc::channel(4);
+        let grown = self.grown(id);
+        tokio::spawn(async move {
+            if let Err(error) = copy(file, dir.join("output.done"), grown, &sender).await {
+                let _ = sender.send(Err(error)).await;
+            }
+        });
+        Ok(Some(OutputStream::new(receiver)))
+    }
+
+    /// Deletes an output and everything beside it. One that is not there is no error.
+    pub async fn remove(&self, id: OutputId) -> io::Result<()> {
+        self.growing.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        match tokio::fs::remove_dir_all(id.dir(&self.data)).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether nothing was added for so long. Something that cannot be looked at is not quiet.
+    pub(crate) async fn is_quiet(&self, id: OutputId, time: Duration) -> bool {
+        let dir = id.dir(&self.data);
+        for path in [dir.join("output"), dir] {
+            match tokio::fs::metadata(path).await.and_then(|metadata| metadata.modified()) {
+                Ok(at) if at.elapsed().is_ok_and(|passed| passed >= time) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    /// The outputs on disk.
+    pub(crate) async fn list(&self) -> io::Result<Vec<OutputId>> {
+        let mut found: Vec<_> = ids(&self.data.join("builds"))
+            .await?
+            .into_iter()
+            .map(|id| OutputId::Build(BuildId(id)))
+            .collect();
+        found.extend(
+            ids(&self.data.join("releases")).await?.into_iter().map(|id| OutputId::Release(ReleaseId(id))),
+        );
+        Ok(found)
+    }
+
+    fn grown(&self, id: OutputId) -> watch::Receiver<u64> {
+        let mut growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
+        growing.entry(id).or_insert_with(|| watch::Sender::new(0)).subscribe()
+    }
+
+    fn wake(&self, id: OutputId) {
+        let growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = growing.get(&id) {
+            sender.send_modify(|count| *count += 1);
+        }
+    }
+}
+
+/// Directories that are named after an id.
+async fn ids(dir: &Path) -> io::Result<Vec<Uuid>> {
+    let mut entries = match tokio::fs::read_dir(dir).await {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut found = Vec::new();
+    while let Some(entry) = entries.next_entry().await? {
+        found.extend(entry.file_name().to_str().and_then(|name| Uuid::parse_str(name).ok()));
+    }
+    Ok(found)
+}
+
+async fn copy(
+    mut file: File,
+    done: PathBuf,
+    mut grown: watch::Receiver<u64>,
+    sender: &mpsc::Sender<io::Result<Bytes>>,
+) -> io::Result<()> {
+    let mut buffer = vec![0; PIECE];
+    loop {
+        grown.mark_unchanged();
+        // Asked before reading: what is there when the marker is, is all there will be.
+        let finished = tokio::fs::try_exists(&done).await?;
+        loop {
+            let count = file.read(&mut buffer).await?;
+            if count == 0 {
+                break;
+            }
+            if sender.send(Ok(Bytes::copy_from_slice(&buffer[..count]))).await.is_err() {
+                return Ok(());
+            }
+        }
+        if finished {
+            return Ok(());
+        }
+        tokio::select! {
+            () = sender.closed() => return Ok(()),
+            changed = grown.changed() => if changed.is_err() {
+                // The output was removed.
+                return Ok(());
+            },
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+        }
+    }
+}
+
+/// Adds to an output.
+pub struct OutputWriter {
+    file: File,
+    id: OutputId,
+    outputs: Outputs,
+}
+
+impl OutputWriter {
+    /// Adds text, and wakes those who follow.
+    pub async fn write(&mut self, text: &[u8]) -> io::Result<()> {
+        self.file.write_all(text).await?;
+        self.file.flush().await?;
+        self.outputs.wake(self.id);
+        Ok(())
+    }
+
+    /// Adds a line.
+    pub async fn line(&mut self, text: &str) -> io::Result<()> {
+        self.write(format!("{text}\n").as_bytes()).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::StreamExt;
+
+    async fn text(stream: OutputStream) -> String {
+        let pieces: Vec<_> = stream.map(|piece| piece.unwrap()).collect().await;
+        String::from_utf8(pieces.concat()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn readers_get_everything_whenever_they_come() {
+        let dir = tempfile::tempdir().unwrap();
+        let outputs = Outputs::new(dir.path());
+        let id = OutputId::Build(BuildId::new());
+        assert!(outputs.follow(id, 0).await.unwrap().is_none());
+        let mut writer = outputs.writer(id).await.unwrap();
+        let early = outputs.follow(id, 0).await.unwrap().unwrap();
+        writer.line("one").await.unwrap();
+        let middle = outputs.follow(id, 2).await.unwrap().unwrap();
+        writer.line("two").await.unwrap();
+        drop(writer);
+        // Another process goes on with it.
+        let again = Outputs::new(dir.path());
+        again.writer(id).await.unwrap().line("three").await.unwrap();
+        assert!(!outputs.is_finished(id).await);
+        again.finish(id).await.unwrap();
+        outputs.finish(id).await.unwrap();
+        let late = outputs.follow(id, 0).await.unwrap().unwrap();
+        assert_eq!(text(early).await, "one\ntwo\nthree\n");
+        assert_eq!(text(middle).await, "e\ntwo\nthree\n");
+        assert_eq!(text(late).await, "one\ntwo\nthree\n");
+    }
+
+    #[tokio::test]
+    async fn a_line_that_was_cut_short_does_not_count() {
+        let dir = tempfile::tempdir().unwrap();
+        let outputs = Outputs::new(dir.path());
+        let id = OutputId::Release(ReleaseId::new());
+        outputs.writer(id).await.unwrap().write(b"one\ntwo\nthr").await.unwrap();
+        let (mut writer, lines) = outputs.line_writer(id).await.unwrap();
+        assert_eq!(lines, 2);
+        writer.line("three").await.unwrap();
+        outputs.finish(id).await.unwrap();
+        assert_eq!(text(outputs.follow(id, 0).await.unwrap().unwrap()).await, "one\ntwo\nthree\n");
+        assert_eq!(outputs.list().await.unwrap(), [id]);
+        outputs.remove(id).await.unwrap();
+        assert!(outputs.follow(id, 0).await.unwrap().is_none());
+    }
+}

@@ -1,0 +1,57 @@
+//! Publishes the route table whenever a row that it follows from has changed.
+
+use crate::driver::{Loop, Turn};
+use crate::error::Result;
+use crate::{Routing, world};
+use async_trait::async_trait;
+use ops::Ops;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// Makes tables and hands them over, one at a time. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Publisher {
+    pub(crate) ops: Ops,
+    pub(crate) routing: Arc<dyn Routing>,
+    pub(crate) settings: Arc<planner::dynos::Settings>,
+    /// The generation handed over last.
+    generation: Arc<Mutex<u64>>,
+}
+
+impl Publisher {
+    pub(crate) fn new(ops: Ops, routing: Arc<dyn Routing>, settings: Arc<planner::dynos::Settings>) -> Self {
+        Self { ops, routing, settings, generation: Arc::default() }
+    }
+
+    /// Publishes what the rows say now. When it returns, no request is newly given to a dyno that
+    /// is not in the table any more.
+    pub(crate) async fn publish(&self) -> Result<Turn> {
+        // Held while reading, so that a later table is never made from earlier rows.
+        let mut generation = self.generation.lock().await;
+        let (world, hosts) = world::load_for_routes(self.ops.store()).await?;
+        *generation += 1;
+        let now = self.ops.now();
+        let table =
+            planner::routes::table(&hosts, &world.desired, &world.dynos, now, &self.settings, *generation);
+        let detail = json!({ "generation": *generation, "hosts": table.hosts.len() });
+        self.routing.publish(&table);
+        Ok(Turn { detail, next: None })
+    }
+}
+
+#[async_trait]
+impl Loop for Publisher {
+    fn name(&self) -> &'static str {
+        "routes"
+    }
+
+    fn period(&self) -> Duration {
+        Duration::from_secs(10)
+    }
+
+    async fn run_once(&mut self) -> Result<Turn> {
+        self.publish().await
+    }
+}

@@ -1,0 +1,196 @@
+//! How a dyno's container is to be: its environment, command, limits and labels.
+//!
+//! The environment and the order of the start-up scripts are Heroku's (Dev Center: "Dynos", "Runtime
+//! dyno metadata", "Startup").
+
+use crate::Settings;
+use crate::error::Result;
+use domain::{App, ConfigVars, Digest, Dyno, DynoKind, DynoSize, Release, Slug};
+use engine::{ContainerSpec, Limits, Terminal};
+use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use store::Tx;
+
+/// Labels of a dyno's container.
+pub(crate) mod label {
+    pub(crate) const KIND: &str = "kind";
+    /// The value of [`KIND`].
+    pub(crate) const DYNO: &str = "dyno";
+    pub(crate) const APP: &str = "app";
+    /// `web.1`
+    pub(crate) const NAME: &str = "name";
+    pub(crate) const SIZE: &str = "size";
+    /// `log`, or `client` when nobody but an attached client sees the output.
+    pub(crate) const OUTPUT: &str = "output";
+    /// The release whose command it runs, if it runs one.
+    pub(crate) const RELEASE: &str = "release";
+}
+
+/// Runs the start-up scripts as Heroku does, then becomes the command. What they export reaches it.
+const START: &str = r#"kigo_command=$1; shift
+cd /app
+for kigo_script in /app/.profile.d/*.sh; do [ -f "$kigo_script" ] && . "$kigo_script"; done
+[ -f /app/.profile ] && . /app/.profile
+unset kigo_script
+exec bash -c "$kigo_command""#;
+
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Heroku's prompt: `~ $ `, the directory in blue.
+const PROMPT: &str = r"\[\033[01;34m\]\w\[\033[00m\] \[\033[01;32m\]$ \[\033[00m\]";
+/// User and group id of `dyno` in every stack.
+const USER: u32 = 1000;
+
+/// The rows that one dyno's container is made from.
+pub(crate) struct Source {
+    pub(crate) app: App,
+    pub(crate) release: Release,
+    pub(crate) slug: Slug,
+    pub(crate) image: Digest,
+    pub(crate) vars: ConfigVars,
+    /// The app's default host name, if the dyno is to know about itself.
+    pub(crate) metadata: Option<String>,
+}
+
+impl Source {
+    /// `None` if the app, its release or its image is gone.
+    pub(crate) async fn load(tx: &mut Tx, dyno: &Dyno) -> Result<Option<Self>> {
+        let Some(app) = store::apps::by_id(tx, dyno.app).await? else { return Ok(None) };
+        let Some(release) = store::releases::by_id(tx, dyno.release).await? else { return Ok(None) };
+        let slug = match release.slug {
+            Some(id) => store::slugs::by_id(tx, id).await?,
+            None => None,
+        };
+        let Some(slug) = slug else { return Ok(None) };
+        let Some(image) = slug.image else { return Ok(None) };
+        let vars = store::configs::of_release(tx, release.id).await?;
+        let metadata = if ops::features::is_enabled(tx, app.id, ops::features::DYNO_METADATA).await? {
+            let domains = store::domains::list(tx, app.id).await?;
+            domains.into_iter().find(|domain| !domain.custom).map(|domain| domain.hostname)
+        } else {
+            None
+        };
+        Ok(Some(Self { app, release, slug, image, vars, metadata }))
+    }
+}
+
+/// The container of `dyno`. `image_env` is what its image brings along.
+pub(crate) fn container(
+    dyno: &Dyno,
+    source: &Source,
+    image_env: BTreeMap<String, String>,
+    settings: &Settings,
+) -> ContainerSpec {
+    let terminal = terminal(dyno);
+    ContainerSpec {
+        id: dyno.id.0,
+        labels: labels(dyno, terminal),
+        image: source.image,
+        command: ["/bin/bash", "-c", START, "bash", &dyno.command].map(str::to_owned).into(),
+        env: environment(dyno, source, image_env, terminal),
+        working_dir: "/app".into(),
+        hostname: dyno.id.to_string(),
+        user: USER,
+        limits: limits(dyno.size, settings),
+        terminal,
+        mounts: Vec::new(),
+        watch_port: dyno.port,
+        time_limit: dyno.time_limit.map(|seconds| Duration::from_secs(seconds.into())),
+    }
+}
+
+fn terminal(dyno: &Dyno) -> Terminal {
+    if dyno.attach_key.is_none() {
+        return Terminal::Log;
+    }
+    if dyno.no_tty {
+        return Terminal::Pipes;
+    }
+    let size = |name: &str, usual| dyno.env.get(name).and_then(|text| text.parse().ok()).unwrap_or(usual);
+    Terminal::Pty { columns: size("COLUMNS", 80), rows: size("LINES", 24) }
+}
+
+fn labels(dyno: &Dyno, terminal: Terminal) -> BTreeMap<String, String> {
+    let output = if terminal == Terminal::Log { "log" } else { "client" };
+    let mut labels: BTreeMap<_, _> = [
+        (label::KIND, label::DYNO.to_owned()),
+        (label::APP, dyno.app.to_string()),
+        (label::NAME, dyno.name.to_string()),
+        (label::SIZE, dyno.size.to_string()),
+        (label::OUTPUT, output.to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    if dyno.kind == DynoKind::Release {
+        labels.insert(label::RELEASE.into(), dyno.release.to_string());
+    }
+    labels
+}
+
+/// What an image brings, then the config vars, then what a one-off's client sent; above all of it
+/// what the platform promises.
+fn environment(
+    dyno: &Dyno,
+    source: &Source,
+    image_env: BTreeMap<String, String>,
+    terminal: Terminal,
+) -> BTreeMap<String, String> {
+    let mut env = BTreeMap::from([("PATH".to_owned(), PATH.to_owned())]);
+    env.extend(image_env);
+    if terminal != Terminal::Log {
+        env.insert("PS1".into(), PROMPT.into());
+    }
+    env.extend(source.vars.0.clone());
+    env.extend(dyno.env.clone());
+    if let Some(host) = &source.metadata {
+        env.extend(metadata(dyno, source, host));
+    }
+    for (name, value) in [("HOME", "/app"), ("PWD", "/app")] {
+        env.insert(name.into(), value.into());
+    }
+    env.insert("DYNO".into(), dyno.name.to_string());
+    match dyno.port {
+        Some(port) => env.insert("PORT".into(), port.to_string()),
+        None => None,
+    };
+    env
+}
+
+/// What a dyno with the feature `runtime-dyno-metadata` knows about itself.
+fn metadata(dyno: &Dyno, source: &Source, host: &str) -> BTreeMap<String, String> {
+    let Source { app, release, slug, .. } = source;
+    let commit = slug.commit.clone().unwrap_or_default();
+    let description = slug.commit_description.clone().unwrap_or_else(|| release.description.clone());
+    let created = release.created_at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    [
+        ("HEROKU_APP_ID", app.id.to_string()),
+        ("HEROKU_APP_NAME", app.name.to_string()),
+        ("HEROKU_APP_DEFAULT_DOMAIN_NAME", host.to_owned()),
+        ("HEROKU_DYNO_ID", dyno.id.to_string()),
+        ("HEROKU_RELEASE_CREATED_AT", created),
+        ("HEROKU_RELEASE_VERSION", format!("v{}", release.version)),
+        ("HEROKU_BUILD_COMMIT", commit.clone()),
+        ("HEROKU_BUILD_DESCRIPTION", description),
+        ("HEROKU_SLUG_COMMIT", commit),
+        ("HEROKU_SLUG_DESCRIPTION", release.description.clone()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+fn limits(size: DynoSize, settings: &Settings) -> Limits {
+    let spec = size.spec();
+    Limits {
+        memory: spec.memory,
+        memory_max: 2 * spec.memory,
+        cpu_weight: 100 * spec.cpu_share,
+        cpu_millis: None,
+        pids: spec.pids,
+        disk: settings.dyno_disk,
+    }
+}
+
+/// A web dyno's `$PORT`: high, and another one for each dyno, so that nobody comes to rely on one.
+pub(crate) fn port(id: domain::DynoId) -> u16 {
+    10_000 + (id.0.as_u128() % 50_000) as u16
+}

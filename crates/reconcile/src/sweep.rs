@@ -1,0 +1,216 @@
+//! Clears away what nobody needs any more: what destroyed apps leave, old slugs and logs, blobs
+//! without an owner; and ends outputs that a killed server left open.
+
+use crate::driver::{Loop, Turn};
+use crate::dynos::app_of;
+use crate::error::{Error, Result};
+use crate::output::{OutputId, Outputs};
+use crate::{Build as Carry, Settings};
+use async_trait::async_trait;
+use domain::{AppId, BuildStatus, Chore, ChoreKind, ReleaseStatus};
+use engine::Engine;
+use image::{ImageStore, Roots};
+use jiff::{SignedDuration, Timestamp};
+use logs::Logs;
+use ops::Ops;
+use serde_json::json;
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What takes long is done this often.
+const THOROUGH: Duration = Duration::from_hours(1);
+/// An output that nothing was added to for so long is taken for one that nobody writes.
+const QUIET: Duration = Duration::from_mins(1);
+/// On containers of builds: the build.
+const BUILD_LABEL: &str = "build";
+/// Longer than from storing something to writing the row that refers to it.
+const GRACE: Duration = Duration::from_hours(2);
+
+/// The loop.
+pub(crate) struct Sweep {
+    pub(crate) ops: Ops,
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) builder: Arc<dyn Carry>,
+    pub(crate) images: ImageStore,
+    pub(crate) logs: Logs,
+    pub(crate) outputs: Outputs,
+    pub(crate) settings: Arc<Settings>,
+    /// When outputs were closed last.
+    pub(crate) closed: Option<Instant>,
+    /// When the thorough part was done last.
+    pub(crate) thorough: Option<Instant>,
+}
+
+#[async_trait]
+impl Loop for Sweep {
+    fn name(&self) -> &'static str {
+        "sweep"
+    }
+
+    fn period(&self) -> Duration {
+        Duration::from_mins(1)
+    }
+
+    async fn run_once(&mut self) -> Result<Turn> {
+        let chores = store::chores::list(&mut self.ops.store().read().await?).await?;
+        let mut left = 0;
+        for chore in &chores {
+            if self.chore(chore).await? {
+                let mut write = self.ops.store().write().await?;
+                store::chores::delete(&mut write, chore.id).await?;
+                write.commit().await?;
+            } else {
+                left += 1;
+            }
+        }
+        self.stray_builds().await?;
+        if self.closed.is_none_or(|at| at.elapsed() >= QUIET) {
+            self.close_outputs().await?;
+            self.closed = Some(Instant::now());
+        }
+        if self.thorough.is_none_or(|at| at.elapsed() >= THOROUGH) {
+            self.thoroughly().await?;
+            self.thorough = Some(Instant::now());
+        }
+        // What waits, waits for containers that have 30 seconds to end.
+        let next = (left > 0).then(|| self.ops.now() + Duration::from_secs(1));
+        Ok(Turn { detail: json!({ "chores_left": left }), next })
+    }
+}
+
+impl Sweep {
+    /// Does a chore; false if it has to wait.
+    async fn chore(&self, chore: &Chore) -> Result<bool> {
+        match chore.kind {
+            ChoreKind::PurgeCache => {
+                self.builder.purge_cache(chore.app).map_err(Error::io("purge a build cache"))?;
+                Ok(true)
+            }
+            ChoreKind::AppDestroyed => self.app_destroyed(chore.app).await,
+        }
+    }
+
+    async fn app_destroyed(&self, app: AppId) -> Result<bool> {
+        // Its containers are stopped by whoever runs them; until they are gone they use the rest.
+        if self.engine.observe().await?.iter().any(|seen| app_of(seen) == Some(app)) {
+            return Ok(false);
+        }
+        self.logs.remove(app).await?;
+        self.builder.purge_cache(app).map_err(Error::io("delete a build cache"))?;
+        for path in [format!("git/{app}.git"), format!("cache/{app}")] {
+            remove_all(&self.settings.data.join(path)).await.map_err(Error::io("delete an app's files"))?;
+        }
+        Ok(true)
+    }
+
+    /// Removes the containers of builds that are not wanted any more and have no builder.
+    async fn stray_builds(&self) -> Result<()> {
+        let seen = self.engine.observe().await?;
+        for container in seen {
+            let Some(build) = container.labels.get(BUILD_LABEL).and_then(|id| id.parse().ok()) else {
+                continue;
+            };
+            let row = store::builds::by_id(&mut self.ops.store().read().await?, build).await?;
+            if row.is_none_or(|build| build.status != BuildStatus::Pending) {
+                self.engine.remove(container.id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the outputs of builds and releases that have ended, and deletes those without a row.
+    /// Those that grew lately have somebody who ends them.
+    async fn close_outputs(&self) -> Result<()> {
+        for id in self.outputs.list().await.map_err(Error::io("list outputs"))? {
+            if !self.outputs.is_quiet(id, QUIET).await {
+                continue;
+            }
+            match self.ended(id).await? {
+                None => self.outputs.remove(id).await.map_err(Error::io("delete an output"))?,
+                Some(true) if !self.outputs.is_finished(id).await => {
+                    self.outputs.finish(id).await.map_err(Error::io("end an output"))?;
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether what an output belongs to has ended; `None` if there is no such thing.
+    async fn ended(&self, id: OutputId) -> Result<Option<bool>> {
+        let mut tx = self.ops.store().read().await?;
+        Ok(match id {
+            OutputId::Build(id) => {
+                store::builds::by_id(&mut tx, id).await?.map(|build| build.status != BuildStatus::Pending)
+            }
+            OutputId::Release(id) => store::releases::by_id(&mut tx, id)
+                .await?
+                .map(|release| release.status != ReleaseStatus::Pending),
+        })
+    }
+
+    async fn thoroughly(&self) -> Result<()> {
+        self.logs.expire().await?;
+        self.stray_logs().await?;
+        let apps = store::apps::list(&mut self.ops.store().read().await?).await?;
+        for app in apps {
+            ops::releases::expire_old(&self.ops, app.id, self.settings.kept_releases).await?;
+        }
+        self.old_sources().await?;
+        self.collect_garbage().await
+    }
+
+    /// Logs of apps that a killed server did not get to.
+    async fn stray_logs(&self) -> Result<()> {
+        let on_disk = self.logs.apps_on_disk().map_err(Error::io("list logs"))?;
+        let mut tx = self.ops.store().read().await?;
+        for app in on_disk {
+            if store::apps::by_id(&mut tx, app).await?.is_none() {
+                self.logs.remove(app).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn old_sources(&self) -> Result<()> {
+        let now = self.ops.now();
+        let before = now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
+        let mut write = self.ops.store().write().await?;
+        store::sources::delete_before(&mut write, before).await?;
+        Ok(write.commit().await?)
+    }
+
+    async fn collect_garbage(&self) -> Result<()> {
+        let mut roots = Roots::default();
+        roots
+            .images
+            .extend(self.builder.kept_images().map_err(Error::io("list the images that builds keep"))?);
+        let mut tx = self.ops.store().read().await?;
+        roots.images.extend(store::slugs::images(&mut tx).await?);
+        roots.blobs = store::builds::sources(&mut tx).await?.into_iter().collect::<HashSet<_>>();
+        roots.blobs.extend(store::sources::digests(&mut tx).await?);
+        drop(tx);
+        let images = self.images.clone();
+        let collected = tokio::task::spawn_blocking(move || images.collect(&roots, GRACE)).await;
+        let collected = collected.map_err(|error| Error::Panic(error.to_string()))??;
+        if collected.blobs > 0 || collected.layers > 0 {
+            tracing::info!(
+                blobs = collected.blobs,
+                bytes = collected.bytes,
+                layers = collected.layers,
+                "removed what nobody needs"
+            );
+        }
+        Ok(())
+    }
+}
+
+async fn remove_all(path: &Path) -> io::Result<()> {
+    match tokio::fs::remove_dir_all(path).await {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
