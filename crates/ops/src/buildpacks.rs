@@ -35,7 +35,9 @@ fn check(text: &str) -> Result<BuildpackRef> {
     let text = text.trim();
     let name = text.strip_prefix("urn:buildpack:").unwrap_or(text);
     let word = |part: &str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        // No leading dot: a name may become part of a path.
+        part.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric())
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     };
     let is_name = name.len() <= 128
         && name.split_once('/').is_some_and(|(namespace, rest)| word(namespace) && word(rest));
@@ -75,6 +77,7 @@ mod tests {
             "",
             "nodejs",
             "../x",
+            "x/..",
             "/etc/passwd",
             "file:///etc/passwd",
             "ext::sh -c x",

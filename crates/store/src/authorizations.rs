@@ -77,10 +77,10 @@ pub async fn delete(write: &mut Write, id: AuthorizationId) -> Result<()> {
     Ok(())
 }
 
-/// Removes those of an account that ran out before `time`.
+/// Removes those of an account that ran out by `time`.
 pub async fn delete_expired(write: &mut Write, account: AccountId, time: Timestamp) -> Result<()> {
     write.touch(Table::Accounts);
-    sqlx::query("DELETE FROM authorizations WHERE account_id = $1 AND expires_at < $2")
+    sqlx::query("DELETE FROM authorizations WHERE account_id = $1 AND expires_at <= $2")
         .bind(account.to_string())
         .bind(micros(time))
         .execute(write.sql())
