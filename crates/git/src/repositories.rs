@@ -204,6 +204,7 @@ impl Repositories {
 
     /// Packs what has become loose and removes what died on the way. Returns the size in bytes.
     pub(crate) async fn tidy(&self, repository: &Path) -> Result<u64, RepositoryError> {
+        self.point_head(repository).await?;
         let mut gc = self.command(repository);
         gc.args(["gc", "--auto", "--quiet"]);
         run(gc).await?;
@@ -216,6 +217,19 @@ impl Repositories {
         .map_err(io::Error::other)
         .and_then(|size| size)
         .map_err(|source| RepositoryError::System { doing: "measure", source })
+    }
+
+    /// Makes `HEAD` name the branch that there is, so that a clone of an app that is deployed by
+    /// `master` checks something out.
+    async fn point_head(&self, repository: &Path) -> Result<(), RepositoryError> {
+        let mut list = self.command(repository);
+        list.args(["for-each-ref", "--format=%(refname)", "refs/heads/main", "refs/heads/master"]);
+        if run(list).await?.trim() == "refs/heads/master" {
+            let mut head = self.command(repository);
+            head.args(["symbolic-ref", "HEAD", "refs/heads/master"]);
+            run(head).await?;
+        }
+        Ok(())
     }
 }
 

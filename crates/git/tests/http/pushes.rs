@@ -128,6 +128,12 @@ async fn only_main_and_master_are_built() {
     let push = work.begin(&["push", "kigo", "main:master"]);
     server.build().await.succeed().await;
     push.await.unwrap().ok();
+    // The branch, the tag, the deletion and master.
+    server.settled(4).await;
+    let url = server.url(&format!("x:{TOKEN}"), "my-app");
+    git_in(server.dir.path(), &["clone", "--quiet", &url, "of-master"]).await.ok();
+    assert!(server.dir.path().join("of-master/Procfile").exists(), "the clone is empty");
+
     let words = work.git(&["push", "kigo", ":master"]).await.fails();
     assert!(words.contains("The branch master is deployed and cannot be deleted."), "{words}");
     assert_eq!(server.remote_ref("refs/heads/master").await, Some(commit));
