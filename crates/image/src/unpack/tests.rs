@@ -562,3 +562,59 @@ fn a_target_that_is_not_empty_is_refused_and_kept() {
     assert!(matches!(result, Err(UnpackError::Write { .. })), "{result:?}");
     assert_eq!(fs::read_to_string(target.path("mine")).unwrap(), "mine");
 }
+
+/// Put together and damaged at random, an archive may be read in any way, but never writes outside,
+/// and never leaves something behind when it fails.
+#[test]
+fn archives_with_random_damage_stay_inside() {
+    let new = Archive::default;
+    let parts = [
+        new().dir("d/"),
+        new().file("d/file", "content"),
+        new().symlink("d/up", ".."),
+        new().symlink("d", "."),
+        new().file("d/up/outside", "through"),
+        new().pax(&[("path", "d/long"), ("mtime", "1.5"), ("size", "3")]).file("short", "abc"),
+        new().link("hard", EntryType::Link, "d/long"),
+        new().symlink("out", "d/../../outside"),
+        new().symlink("d/up", "../../outside"),
+        new().link("out", EntryType::Link, "d/up"),
+        new().file("out", "overwritten"),
+        new().file(".wh.d", ""),
+    ];
+    // A linear congruential generator (Knuth's MMIX): the same damage each time.
+    let mut state = 42_u64;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    let target = Target::new();
+    let (mut good, mut bad) = (0, 0);
+    for round in 0..3000 {
+        let mut archive = Archive::default();
+        for _ in 0..=random(6) {
+            archive.0.extend_from_slice(&parts[random(parts.len())].0);
+        }
+        let mut archive = archive.end();
+        for _ in 0..random(4) {
+            let at = random(archive.len());
+            archive[at] = [0, b'/', b'.', b'5', 0xff, b'\n'][random(6)];
+        }
+        for block in archive.chunks_mut(512).filter(|block| &block[257..262] == b"ustar") {
+            let mut header = Header::new_gnu();
+            header.as_mut_bytes().copy_from_slice(block);
+            header.set_cksum();
+            block.copy_from_slice(header.as_bytes());
+        }
+        let options = if round % 2 == 0 { source() } else { UnpackOptions::layer() };
+        match target.unpack(&archive, options) {
+            Ok(_) => {
+                good += 1;
+                clear(&target.path("")).unwrap();
+            }
+            Err(_) => bad += 1,
+        }
+        target.assert_untouched(&format!("round {round}"));
+    }
+    assert!(good > 50 && bad > 50, "the damage does not vary: {good} good, {bad} bad");
+}
