@@ -1,0 +1,139 @@
+//! Real containers on this machine, from an image of busybox. Each test has a data directory of
+//! its own and plays its host in fresh network and mount namespaces; whatever it started is
+//! destroyed at its end, also when it failed. Needs root and a static busybox.
+
+mod machine;
+
+use domain::Digest;
+use engine::contract::{self, Subject};
+use engine::fake::Step;
+use engine::{ContainerId, Engine, EngineError, Status};
+use machine::{Machine, on_machine, text_of};
+use std::sync::Arc;
+use std::time::Duration;
+
+#[async_trait::async_trait]
+impl Subject for Machine {
+    async fn engine(&self) -> Arc<dyn Engine> {
+        Arc::new(self.open().await)
+    }
+
+    fn image(&self) -> Digest {
+        self.image
+    }
+
+    fn prepare(&self, _: ContainerId, _: &[Step]) {}
+}
+
+#[test]
+fn the_local_engine_keeps_the_contract() {
+    on_machine(async |machine| contract::run(machine).await);
+}
+
+#[test]
+fn what_runs_is_measured() {
+    on_machine(async |machine| {
+        let engine = machine.open().await;
+        let script = "head -c 4000000 /dev/zero | sort >/dev/null; echo ready; exec sleep 1000";
+        let id = machine.start(&engine, machine.shell(script)).await;
+        assert_eq!(text_of(engine.output(id, 0).await.expect("output").recv().await), "ready");
+        let usage = engine.observe_one(id).await.expect("observe").usage;
+        assert!(usage.memory_rss > 0 && usage.memory_rss < 64 << 20, "{usage:?}");
+        assert!(usage.cpu_nanos > 0, "{usage:?}");
+        assert_eq!(usage.pids, 1, "{usage:?}");
+        engine.remove(id).await.expect("remove");
+    });
+}
+
+#[test]
+fn a_container_sees_its_own_network_and_not_the_hosts() {
+    on_machine(async |machine| {
+        let listener = tokio::net::TcpListener::bind("0.0.0.0:0").await.expect("listen");
+        let port = listener.local_addr().expect("address").port();
+        tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("the host reaches itself");
+        let engine = machine.open().await;
+        let script = format!(
+            "cat /etc/resolv.conf; grep dyno /etc/hosts | cut -f1; nc -w 3 169.254.1.1 {port} </dev/null && echo reached the host; \
+             nc -w 3 127.0.0.1 {port} </dev/null && echo reached its loopback; ls /sys/class/net; cat /etc/hostname"
+        );
+        let id = machine.start(&engine, machine.shell(&script)).await;
+        let address = engine.observe_one(id).await.expect("observe").address.expect("an address").to_string();
+        let mut lines = engine.output(id, 0).await.expect("output");
+        let mut printed = Vec::new();
+        while let Some(line) = lines.recv().await {
+            printed.push(text_of(Some(line)));
+        }
+        let printed: Vec<_> = printed.iter().filter(|line| !line.starts_with("nc:")).collect();
+        assert_eq!(printed, ["nameserver 10.53.0.53", &address, "eth0", "lo", "dyno"]);
+        engine.remove(id).await.expect("remove");
+    });
+}
+
+#[test]
+fn a_removed_container_leaves_nothing() {
+    on_machine(async |machine| {
+        let engine = machine.open().await;
+        let running = machine.start(&engine, machine.shell("exec sleep 1000")).await;
+        let ended = machine.start(&engine, machine.shell("echo $$")).await;
+        engine.wait(ended).await.expect("wait");
+        assert_eq!(machine.containers().len(), 2);
+        engine.remove(running).await.expect("remove");
+        engine.remove(ended).await.expect("remove");
+        engine.settle().await;
+        assert_eq!(machine.containers(), [""; 0]);
+        assert_eq!(machine.interfaces(), ["lo"]);
+        assert_eq!(machine.control_groups_of(&[running, ended]), [""; 0]);
+        assert_eq!(machine.mounts(), [""; 0]);
+    });
+}
+
+#[test]
+fn starts_that_were_cut_short_are_cleared_away() {
+    on_machine(async |machine| {
+        let id = ContainerId::from_u128(7);
+        let half = machine.data_dir().join("containers").join(id.to_string());
+        std::fs::create_dir_all(&half).expect("directory");
+        let engine = machine.open().await;
+        assert!(!half.exists());
+        assert!(matches!(engine.observe_one(id).await, Err(EngineError::NotFound(_))));
+    });
+}
+
+#[test]
+fn a_start_goes_on_when_nobody_waits_for_it() {
+    on_machine(async |machine| {
+        let engine = machine.open().await;
+        let spec = machine.shell("echo done");
+        let id = spec.id;
+        let cut = tokio::time::timeout(Duration::ZERO, engine.start(spec.clone())).await;
+        assert!(cut.is_err(), "a start takes longer than nothing");
+        // The second waits for its turn and finds that there is nothing to do.
+        engine.start(spec).await.expect("start");
+        assert_eq!(engine.wait(id).await.expect("wait").code, 0);
+        assert_eq!(engine.observe().await.expect("observe").len(), 1);
+        engine.remove(id).await.expect("remove");
+    });
+}
+
+#[test]
+fn many_containers_start_at_once() {
+    on_machine(async |machine| {
+        let engine = Arc::new(machine.open().await);
+        let mut starts = tokio::task::JoinSet::new();
+        for _ in 0..12 {
+            let (engine, spec) = (Arc::clone(&engine), machine.shell("sleep 0.2; echo ok"));
+            starts.spawn(async move {
+                let id = spec.id;
+                engine.start(spec).await.expect("start");
+                assert_eq!(engine.wait(id).await.expect("wait").code, 0);
+                let seen = engine.observe_one(id).await.expect("observe");
+                assert!(matches!(seen.status, Status::Exited { .. }));
+                seen.address.expect("an address")
+            });
+        }
+        let mut addresses = starts.join_all().await;
+        addresses.sort();
+        addresses.dedup();
+        assert_eq!(addresses.len(), 12);
+    });
+}
