@@ -1,6 +1,6 @@
 //! One build from source to image: unpack, choose buildpacks, run them, pack.
 
-use crate::classic::{self, address::Address};
+use crate::classic::{self, ClassicCache, address::Address};
 use crate::container::{self, Deadline};
 use crate::detect::{self, Buildpack};
 use crate::errors::megabytes;
@@ -53,8 +53,8 @@ pub(crate) struct Compiled {
     pub(crate) config_vars: BTreeMap<String, String>,
     /// To be recorded when the whole build has succeeded.
     pub(crate) node_cache: Option<nodejs::CacheRecord>,
-    /// `Some(None)` when the cache was left empty.
-    pub(crate) classic_cache: Option<Option<PathBuf>>,
+    /// Present when classic buildpacks ran.
+    pub(crate) classic_cache: Option<ClassicCache>,
 }
 
 impl Context<'_> {
@@ -344,14 +344,14 @@ fn put_image(
     Ok(images.put_image(&spec)?)
 }
 
-type Caches = (Option<nodejs::CacheRecord>, Option<Option<PathBuf>>);
+type Caches = (Option<nodejs::CacheRecord>, Option<ClassicCache>);
 
 fn keep_caches(directory: &Path, (node, classic): &Caches) -> std::io::Result<()> {
     if let Some(record) = node {
         cache::write(&directory.join(nodejs::CACHE_FILE), record)?;
     }
     match classic {
-        Some(new) => classic::keep_cache(directory, new.as_deref()),
+        Some(new) => classic::keep_cache(directory, new),
         None => Ok(()),
     }
 }

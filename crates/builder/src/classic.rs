@@ -17,10 +17,16 @@ use engine::Mount;
 use image::ImageSpec;
 use release::Release;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Where the cache of the last successful build is seen.
 const CACHE: &str = "/kigo-cache";
+
+/// What classic buildpacks left in their `CACHE_DIR`.
+pub(crate) enum ClassicCache {
+    Empty,
+    Tree(PathBuf),
+}
 
 /// Runs classic buildpacks, in order, on the source.
 pub(crate) async fn compile(
@@ -65,7 +71,7 @@ pub(crate) async fn compile(
     let current = told_number("buildpack")?.min(buildpacks.len().saturating_sub(1));
     let name = || buildpacks.get(current).map(Address::shown).unwrap_or_default();
     if ended.status != 0 {
-        let description = ended.told(&format!("detected.{current}"))?.unwrap_or_else(|| name());
+        let description = ended.told(&format!("detected.{current}"))?.unwrap_or_else(name);
         return Err(match ended.told("step")?.as_deref() {
             Some("fetch") => BuildError::BuildpackFetch(name()),
             Some("check") => BuildError::NotABuildpack(name()),
@@ -92,19 +98,21 @@ pub(crate) async fn compile(
         config_vars: release.config_vars,
         layers: Vec::new(),
         node_cache: None,
-        classic_cache: Some(ended.tree(container::CACHE_PIPE)),
+        classic_cache: Some(
+            ended.tree(container::CACHE_PIPE).map_or(ClassicCache::Empty, ClassicCache::Tree),
+        ),
     })
 }
 
 /// Puts what a successful build left in the place of the old cache.
-pub(crate) fn keep_cache(directory: &Path, new: Option<&Path>) -> io::Result<()> {
+pub(crate) fn keep_cache(directory: &Path, new: &ClassicCache) -> io::Result<()> {
     let place = directory.join("classic");
     let old = directory.join(format!("classic-old-{}", uuid::Uuid::new_v4()));
     match std::fs::rename(&place, &old) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    if let Some(new) = new {
+    if let ClassicCache::Tree(new) = new {
         std::fs::create_dir_all(directory)?;
         std::fs::rename(new, &place)?;
         crate::work::give_to_owner(&place, 0o755)?;

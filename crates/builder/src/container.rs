@@ -94,7 +94,7 @@ pub(crate) async fn run(
             Ok(None) => {}
             // Without its cache the next build is slower, and that is all.
             Err(_) if name == CACHE_PIPE => {
-                output.detail("The build cache is not kept: it is too large.").await
+                output.detail("The build cache is not kept: it is too large.").await;
             }
             Err(error) => broken = Some(error),
         }

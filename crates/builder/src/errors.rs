@@ -104,9 +104,12 @@ impl BuildError {
     /// Whether the app, its buildpacks or its user caused it, rather than this installation.
     pub fn is_users(&self) -> bool {
         match self {
-            Self::Engine(_) | Self::Store(_) | Self::System { .. } | Self::Container(_) => false,
+            Self::Engine(_)
+            | Self::Store(_)
+            | Self::System { .. }
+            | Self::Container(_)
+            | Self::Registry(_) => false,
             Self::Stack(_, error) => error.is_users(),
-            Self::Registry(error) => error.is_users(),
             Self::Source(error) | Self::Result(error) => error.is_archive_at_fault(),
             _ => true,
         }

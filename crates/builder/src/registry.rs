@@ -45,11 +45,6 @@ pub enum RegistryError {
 }
 
 impl RegistryError {
-    /// Never: it is the installation's registry.
-    pub(crate) fn is_users(&self) -> bool {
-        false
-    }
-
     pub(crate) fn words(&self) -> Words {
         Words::new("The npm registry could not be used.", chain(self), OPERATOR)
     }
@@ -113,7 +108,7 @@ impl<'a> Registry<'a> {
         let client = reqwest::Client::builder()
             .user_agent(concat!("kigo/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(Duration::from_secs(15))
-            .read_timeout(Duration::from_secs(60))
+            .read_timeout(Duration::from_mins(1))
             .build()
             .map_err(|source| RegistryError::Unreachable { address: npmrc.registry(), source })?;
         Ok(Self { npmrc, directory: cache::registry(data), client })

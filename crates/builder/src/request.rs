@@ -92,7 +92,7 @@ impl Default for Settings {
                 pids: 4096,
                 disk: 8192 * MIB,
             },
-            timeout: Duration::from_secs(15 * 60),
+            timeout: Duration::from_mins(15),
             slug_limit: 500 * MIB,
             source_limit: 2048 * MIB,
             cache_limit: 2048 * MIB,

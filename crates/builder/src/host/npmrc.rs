@@ -58,7 +58,8 @@ impl Npmrc {
 
     /// As a file. Empty lines are never among the settings, so neither can they add any.
     pub(super) fn text(&self) -> String {
-        self.0.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
+        let lines: Vec<_> = self.0.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        lines.concat()
     }
 
     /// The registry for packages without a scope, ending with a slash.
@@ -102,7 +103,7 @@ fn expand(value: &str, variable: &dyn Fn(&str) -> Option<String>) -> String {
         };
         match variable(name) {
             Some(value) => text.push_str(value.lines().next().unwrap_or("")),
-            None => text.push_str(&format!("${{{name}}}")),
+            None => text.extend(["${", name, "}"]),
         }
         rest = after;
     }

@@ -42,7 +42,8 @@ fn global(content: &str) -> BTreeMap<String, String> {
             current = None;
         } else if line.starts_with(char::is_whitespace) {
             if let Some(value) = current.and_then(|name: &str| found.get_mut(name)) {
-                *value = format!("{value} {text}").trim().to_owned();
+                value.push_str(if value.is_empty() { "" } else { " " });
+                value.push_str(text);
             }
         } else if let Some((name, value)) = text.split_once(['=', ':']).filter(|_| inside) {
             let name = name.trim().replace('_', "-");

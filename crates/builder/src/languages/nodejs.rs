@@ -51,7 +51,7 @@ pub(crate) async fn compile(context: &mut Context<'_>) -> Result<Compiled, Build
     let versions = Versions::resolve(&app, &registry, output).await?;
     let runtime = Runtime::install(context.builder, &registry, &versions, output).await?;
 
-    let dependencies = Dependencies::find(context, &app, &versions)?;
+    let dependencies = Dependencies::find(context, &app, &versions);
     let ended = run(context, &app, &runtime, &dependencies).await?;
     collect(context, runtime, &dependencies, ended).await
 }

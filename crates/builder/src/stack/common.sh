@@ -4,7 +4,7 @@
 # differs from one installation to the next. Arguments narrow it down.
 listed() {
     find . -xdev \
-        \( -path './proc/*' -o -path './sys/*' -o -path './dev/*' -o -path './run/*' -o -path './tmp/*' \
+        \( -path ./proc -o -path ./sys -o -path ./dev -o -path './run/*' -o -path './tmp/*' \
         -o -path './var/lib/apt/lists/*' -o -path './var/cache/apt/*' -o -path './var/log/*' \) -prune \
         -o ! -path ./var/cache/ldconfig/aux-cache ! -path './var/lib/dpkg/*-old' \
         ! -path './var/cache/debconf/*-old' ! -path ./etc/machine-id ! -path ./etc/resolv.conf \

@@ -108,7 +108,7 @@ pub(super) async fn make(
     for (name, text) in HOOKS {
         std::fs::write(scratch.0.join(name), text).map_err(StackError::system("write the hooks"))?;
     }
-    run(command(&scratch.0, definition, &base, apt_options().await), output).await?;
+    run(command(&scratch.0, definition, &base, &apt_options().await), output).await?;
     output.detail("Storing both images").await;
     let digests = {
         let (images, scratch, definition) = (images.clone(), scratch.0.clone(), definition.clone());
@@ -129,7 +129,7 @@ fn shown(address: &str) -> String {
     }
 }
 
-fn command(scratch: &Path, definition: &Definition, base: &str, apt: Vec<String>) -> Command {
+fn command(scratch: &Path, definition: &Definition, base: &str, apt: &[String]) -> Command {
     let mut command = Command::new("mmdebstrap");
     command
         .env("KIGO_HOOKS", scratch)
@@ -222,8 +222,10 @@ async fn follow(stream: Option<impl AsyncRead + Unpin>, output: &Output) -> VecD
     while reader.read_until(b'\n', &mut line).await.is_ok_and(|read| read > 0) {
         let text = String::from_utf8_lossy(&line).trim().to_owned();
         line.clear();
-        if let Some(text) = text.strip_prefix("I: ") {
-            output.detail(text).await;
+        let told =
+            text.strip_prefix("I: ").filter(|text| !text.starts_with("running --") && !text.contains('/'));
+        if let Some(told) = told {
+            output.detail(told).await;
         }
         if !text.is_empty() && !text.starts_with("I: ") {
             last.push_back(text);

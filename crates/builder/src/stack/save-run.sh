@@ -8,5 +8,9 @@ root=$1
 cd "$root"
 listed > "$KIGO_OUT/before"
 tar_layer -f "$KIGO_OUT/run.tar" -T "$KIGO_OUT/before"
+# Here other file systems are mounted now.
+mkdir -p "$KIGO_OUT/mounts/proc" "$KIGO_OUT/mounts/sys" "$KIGO_OUT/mounts/dev"
+cd "$KIGO_OUT/mounts"
+printf './dev\0./proc\0./sys\0' | tar_layer -r -f "$KIGO_OUT/run.tar" -T -
 : > "$KIGO_OUT/marker"
 echo "I: the run image is complete; adding what builds need..."

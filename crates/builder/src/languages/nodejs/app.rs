@@ -171,10 +171,11 @@ fn engine(package: &Map<String, Value>, name: &'static str) -> Result<Option<Str
 
 /// The lockfile of npm, if there is one; an error for another package manager's, or several.
 fn lockfile(tree: &Path, package: &Map<String, Value>) -> Result<Option<&'static str>, NodeError> {
+    // The first two are npm's.
     const KNOWN: [&str; 6] =
         ["npm-shrinkwrap.json", "package-lock.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb"];
     let found: Vec<_> = KNOWN.into_iter().filter(|name| has_file(tree, name)).collect();
-    let of_npm = |name: &str| name.ends_with(".json");
+    let of_npm = |name: &str| KNOWN[..2].contains(&name);
     let others: Vec<_> = found.iter().copied().filter(|name| !of_npm(name)).collect();
     let npm = found.into_iter().find(|name| of_npm(name));
     match (npm, others.as_slice()) {

@@ -4,7 +4,7 @@ use super::app::{App, Install};
 use super::record_path;
 use super::versions::Versions;
 use crate::build::Context;
-use crate::{BuildError, cache};
+use crate::cache;
 use domain::Digest;
 use image::{ImageSpec, ImageStore, Layer, StoreError};
 use serde::{Deserialize, Serialize};
@@ -40,7 +40,7 @@ pub(super) struct Dependencies {
 
 impl Dependencies {
     /// Looks for what an earlier build of the app kept.
-    pub(super) fn find(context: &Context<'_>, app: &App, versions: &Versions) -> Result<Self, BuildError> {
+    pub(super) fn find(context: &Context<'_>, app: &App, versions: &Versions) -> Self {
         let mut found = Self {
             key: None,
             full: None,
@@ -58,7 +58,7 @@ impl Dependencies {
             && !off("NPM_CONFIG_PRODUCTION")
             && config.get("NODE_ENV").is_none_or(|value| value == "production");
         if !reusable {
-            return Ok(found);
+            return found;
         }
         let key = key(context, app, versions);
         let record: Option<CacheRecord> = cache::read(&record_path(context));
@@ -68,7 +68,7 @@ impl Dependencies {
             found.pruned = record.pruned.and_then(|digest| layer(images, digest));
         }
         found.key = Some(key);
-        Ok(found)
+        found
     }
 
     /// Whether nothing has to be installed.
