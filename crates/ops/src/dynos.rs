@@ -3,7 +3,7 @@
 
 use crate::access::{self, Role};
 use crate::formation::no_such_type;
-use crate::releases::{blank_dyno, free_number};
+use crate::one_offs::{blank_dyno, free_number};
 use crate::{Actor, AppRef, Error, Ops, Permission, Result, random, text};
 use domain::{App, Dyno, DynoKind, DynoSize, DynoState, ProcessType};
 use std::collections::BTreeMap;

@@ -32,6 +32,7 @@ pub mod stacks;
 
 mod access;
 mod error;
+mod one_offs;
 mod passwords;
 mod random;
 mod text;

@@ -27,7 +27,7 @@ impl World {
             state,
             port: Some(5000),
             address: Some("10.0.0.1".parse().unwrap()),
-            ..crate::releases::blank_dyno(row.id, release, "x".into(), self.ops.now())
+            ..crate::one_offs::blank_dyno(row.id, release, "x".into(), self.ops.now())
         };
         let mut write = self.ops.store().write().await.unwrap();
         store::dynos::insert(&mut write, &dyno).await.unwrap();
