@@ -109,26 +109,13 @@ impl Machine {
         &self.data
     }
 
-    /// Names in the directory of containers.
+    /// The containers that have a directory.
     pub(crate) fn containers(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.data.join("containers")).expect("containers");
-        entries.map(|entry| entry.expect("entry").file_name().to_string_lossy().into_owned()).collect()
-    }
-
-    pub(crate) fn interfaces(&self) -> Vec<String> {
-        let listing = run("ip", &["-o", "link"]);
-        listing.lines().filter_map(|line| line.split(": ").nth(1)).map(str::to_owned).collect()
-    }
-
-    /// Control groups that name one of these containers.
-    pub(crate) fn control_groups_of(&self, ids: &[ContainerId]) -> Vec<String> {
-        let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
-        let listing = run("find", &["/sys/fs/cgroup", "-type", "d"]);
-        listing
-            .lines()
-            .filter(|line| names.iter().any(|name| line.contains(name)))
-            .map(str::to_owned)
-            .collect()
+        let names = entries.map(|entry| entry.expect("entry").file_name().to_string_lossy().into_owned());
+        let mut ids: Vec<_> = names.filter(|name| name.parse::<ContainerId>().is_ok()).collect();
+        ids.sort();
+        ids
     }
 
     /// Mounts below the data directory.
@@ -137,6 +124,18 @@ impl Machine {
         let ours = self.data.to_string_lossy();
         all.lines().filter(|line| line.contains(&*ours)).map(str::to_owned).collect()
     }
+}
+
+pub(crate) fn interfaces() -> Vec<String> {
+    let listing = run("ip", &["-o", "link"]);
+    listing.lines().filter_map(|line| line.split(": ").nth(1)).map(str::to_owned).collect()
+}
+
+/// Control groups that name one of these containers.
+pub(crate) fn control_groups_of(ids: &[ContainerId]) -> Vec<String> {
+    let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    let listing = run("find", &["/sys/fs/cgroup", "-type", "d"]);
+    listing.lines().filter(|line| names.iter().any(|name| line.contains(name))).map(str::to_owned).collect()
 }
 
 /// What a line says.
