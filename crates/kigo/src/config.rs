@@ -10,73 +10,73 @@ use std::time::Duration;
 
 /// Flags and variables of `kigo server`. Everything may also stand in the file.
 #[derive(clap::Args, Clone, Debug, Default)]
-pub struct ServerArgs {
+pub(crate) struct ServerArgs {
     /// Where all state lives [default: /var/lib/kigo]
     #[arg(long, env = "KIGO_DATA_DIR", value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
+    pub(crate) data_dir: Option<PathBuf>,
     /// A TOML file with settings
     #[arg(long, env = "KIGO_CONFIG", value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// Address of the API and of git, plain HTTP and TLS on one port [default: 127.0.0.1:5000]
     #[arg(long, env = "KIGO_API_LISTEN", value_name = "ADDRESS")]
-    pub api_listen: Option<SocketAddr>,
+    pub(crate) api_listen: Option<SocketAddr>,
     /// Address of the router, where apps are reached [default: 0.0.0.0:8080]
     #[arg(long, env = "KIGO_ROUTER_LISTEN", value_name = "ADDRESS")]
-    pub router_listen: Option<SocketAddr>,
+    pub(crate) router_listen: Option<SocketAddr>,
     /// Address for attached dynos (`heroku run`), TLS [default: 127.0.0.1:5001]
     #[arg(long, env = "KIGO_RENDEZVOUS_LISTEN", value_name = "ADDRESS")]
-    pub rendezvous_listen: Option<SocketAddr>,
+    pub(crate) rendezvous_listen: Option<SocketAddr>,
     /// Apps are at NAME.DOMAIN [default: localhost]
     #[arg(long, env = "KIGO_BASE_DOMAIN", value_name = "DOMAIN")]
-    pub base_domain: Option<String>,
+    pub(crate) base_domain: Option<String>,
     /// How clients reach the API [default: http://localhost:PORT]
     #[arg(long, env = "KIGO_API_URL", value_name = "URL")]
-    pub api_url: Option<String>,
+    pub(crate) api_url: Option<String>,
     /// How people reach apps; {app} stands for the app's name [default: http://{app}.DOMAIN:PORT]
     #[arg(long, env = "KIGO_APP_URL", value_name = "URL")]
-    pub app_url: Option<String>,
+    pub(crate) app_url: Option<String>,
     /// Addresses for dynos, an IPv4 network [default: 10.201.0.0/16]
     #[arg(long, env = "KIGO_SUBNET", value_name = "CIDR")]
-    pub subnet: Option<String>,
+    pub(crate) subnet: Option<String>,
     /// Name servers for dynos [default: those of this machine]
     #[arg(long, env = "KIGO_DNS", value_name = "ADDRESS", value_delimiter = ',')]
-    pub dns: Vec<IpAddr>,
+    pub(crate) dns: Vec<IpAddr>,
     /// What runs dynos: own, crun, runc or the path of an OCI runtime [default: own]
     #[arg(long, env = "KIGO_RUNTIME", value_name = "RUNTIME")]
-    pub runtime: Option<String>,
+    pub(crate) runtime: Option<String>,
     /// Threads of the router [default: one per CPU]
     #[arg(long, env = "KIGO_ROUTER_THREADS", value_name = "N")]
-    pub router_threads: Option<usize>,
+    pub(crate) router_threads: Option<usize>,
     /// Builds that run at once [default: 2]
     #[arg(long, env = "KIGO_BUILD_CONCURRENCY", value_name = "N")]
-    pub build_concurrency: Option<usize>,
+    pub(crate) build_concurrency: Option<usize>,
     /// Memory of a build in MiB [default: 2560]
     #[arg(long, env = "KIGO_BUILD_MEMORY", value_name = "MIB")]
-    pub build_memory: Option<u64>,
+    pub(crate) build_memory: Option<u64>,
     /// Disk of a build in MiB [default: 10240]
     #[arg(long, env = "KIGO_BUILD_DISK", value_name = "MIB")]
-    pub build_disk: Option<u64>,
+    pub(crate) build_disk: Option<u64>,
     /// Minutes a build may take [default: 15]
     #[arg(long, env = "KIGO_BUILD_TIMEOUT", value_name = "MINUTES")]
-    pub build_timeout: Option<u64>,
+    pub(crate) build_timeout: Option<u64>,
     /// Compressed size of a slug at most, in MiB [default: 500]
     #[arg(long, env = "KIGO_SLUG_LIMIT", value_name = "MIB")]
-    pub slug_limit: Option<u64>,
+    pub(crate) slug_limit: Option<u64>,
     /// Disk a dyno may fill, in MiB [default: 1024]
     #[arg(long, env = "KIGO_DYNO_DISK", value_name = "MIB")]
-    pub dyno_disk: Option<u64>,
+    pub(crate) dyno_disk: Option<u64>,
     /// Seconds a web dyno has for listening on its port [default: 60]
     #[arg(long, env = "KIGO_BOOT_TIMEOUT", value_name = "SECONDS")]
-    pub boot_timeout: Option<u64>,
+    pub(crate) boot_timeout: Option<u64>,
     /// Form of the server's own log: text or json [default: text]
     #[arg(long, env = "KIGO_LOG_FORMAT", value_name = "FORMAT")]
-    pub log_format: Option<LogFormat>,
+    pub(crate) log_format: Option<LogFormat>,
 }
 
 /// Form of the server's own log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     #[default]
     Text,
     Json,
@@ -145,39 +145,39 @@ struct FileDyno {
 
 /// All settings, decided.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Config {
-    pub data_dir: PathBuf,
-    pub api_listen: SocketAddr,
-    pub router_listen: SocketAddr,
-    pub rendezvous_listen: SocketAddr,
-    pub base_domain: String,
+pub(crate) struct Config {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) api_listen: SocketAddr,
+    pub(crate) router_listen: SocketAddr,
+    pub(crate) rendezvous_listen: SocketAddr,
+    pub(crate) base_domain: String,
     /// `None` until the port is known, see [`Config::api_url`].
     api_url: Option<String>,
     app_url: Option<String>,
-    pub subnet: String,
+    pub(crate) subnet: String,
     /// Empty: this machine's.
-    pub dns: Vec<IpAddr>,
-    pub runtime: String,
-    pub router_threads: usize,
-    pub build_concurrency: usize,
+    pub(crate) dns: Vec<IpAddr>,
+    pub(crate) runtime: String,
+    pub(crate) router_threads: usize,
+    pub(crate) build_concurrency: usize,
     /// Bytes.
-    pub build_memory: u64,
+    pub(crate) build_memory: u64,
     /// Bytes.
-    pub build_disk: u64,
-    pub build_timeout: Duration,
+    pub(crate) build_disk: u64,
+    pub(crate) build_timeout: Duration,
     /// Bytes.
-    pub slug_limit: u64,
+    pub(crate) slug_limit: u64,
     /// Bytes.
-    pub dyno_disk: u64,
-    pub boot_timeout: Duration,
-    pub log_format: LogFormat,
+    pub(crate) dyno_disk: u64,
+    pub(crate) boot_timeout: Duration,
+    pub(crate) log_format: LogFormat,
 }
 
 const MIB: u64 = 1 << 20;
 
 impl Config {
     /// Reads the file, if one is named, and decides every setting.
-    pub fn resolve(args: &ServerArgs) -> Result<Self> {
+    pub(crate) fn resolve(args: &ServerArgs) -> Result<Self> {
         let file = args.config.as_deref().map_or_else(|| Ok(File::default()), read_file)?;
         Self::combine(args, file)
     }
@@ -241,15 +241,35 @@ impl Config {
     }
 
     /// How clients reach the API, without a slash at the end. `port` is the one really bound.
-    pub fn api_url(&self, port: u16) -> String {
+    pub(crate) fn api_url(&self, port: u16) -> String {
         self.api_url.clone().unwrap_or_else(|| format!("http://localhost:{port}"))
     }
 
+    /// Whether the operator said how clients reach the API. If not, answers carry the address that
+    /// the client used itself.
+    pub(crate) fn has_api_url(&self) -> bool {
+        self.api_url.is_some()
+    }
+
+    /// The host of the API's address, if the operator gave one.
+    pub(crate) fn api_host(&self) -> Option<String> {
+        let authority = self.api_url.as_deref()?.split_once("://")?.1.split('/').next()?;
+        let host = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((v6, _)) => v6,
+            None => authority.split(':').next()?,
+        };
+        Some(host.to_owned())
+    }
+
     /// The pattern of apps' addresses, with `{app}` in it. `port` is the one really bound.
-    pub fn app_url(&self, port: u16) -> String {
+    pub(crate) fn app_url(&self, port: u16) -> String {
         self.app_url.clone().unwrap_or_else(|| {
             let domain = &self.base_domain;
-            if port == 80 { format!("http://{{app}}.{domain}") } else { format!("http://{{app}}.{domain}:{port}") }
+            if port == 80 {
+                format!("http://{{app}}.{domain}")
+            } else {
+                format!("http://{{app}}.{domain}:{port}")
+            }
         })
     }
 }

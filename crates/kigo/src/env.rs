@@ -4,21 +4,61 @@
 //! from being sent to hosts of Heroku's: with `HEROKU_HOST` alone the CLI still reports to
 //! telemetry and asks a delinquency service, both with the bearer token.
 
+use crate::config::Config;
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Where the server is, as its clients see it.
-pub struct Endpoints<'a> {
+/// Where a server can be reached, as its clients see it. The server writes it down at each start,
+/// because ports may be chosen by the system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Endpoints {
     /// Origin of the API, e.g. `http://localhost:5000`.
-    pub api_url: &'a str,
+    pub(crate) api_url: String,
+    /// Pattern of apps' addresses, with `{app}` in it.
+    pub(crate) app_url: String,
     /// The local certificate authority's certificate.
-    pub ca: &'a Path,
+    pub(crate) ca: PathBuf,
+}
+
+impl Endpoints {
+    fn path(data_dir: &Path) -> PathBuf {
+        data_dir.join("endpoints.json")
+    }
+
+    /// Writes the file, all or nothing.
+    pub(crate) fn write(&self, data_dir: &Path) -> Result<()> {
+        let path = Self::path(data_dir);
+        let fresh = path.with_extension("new");
+        let text = serde_json::to_string_pretty(self)?;
+        std::fs::write(&fresh, text).with_context(|| format!("cannot write {}", fresh.display()))?;
+        std::fs::rename(&fresh, &path).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    fn read(data_dir: &Path) -> Result<Self> {
+        let path = Self::path(data_dir);
+        let text = std::fs::read_to_string(&path).with_context(|| {
+            format!(
+                "cannot read {}; has `kigo server` been started with this data directory?",
+                path.display()
+            )
+        })?;
+        serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))
+    }
+}
+
+/// Prints the lines for the server of this data directory.
+#[expect(clippy::print_stdout, reason = "this is what the command is for")]
+pub(crate) fn print(config: &Config) -> Result<()> {
+    print!("{}", lines(&Endpoints::read(&config.data_dir)?));
+    Ok(())
 }
 
 /// The `export` lines. `netrc` is left alone; credentials come from `heroku login -i` or
 /// `HEROKU_API_KEY`.
-pub fn lines(endpoints: &Endpoints<'_>) -> String {
-    let api = endpoints.api_url;
+fn lines(endpoints: &Endpoints) -> String {
+    let api = endpoints.api_url.as_str();
     let authority = api.split_once("://").map_or(api, |(_, rest)| rest);
     let host = host_of(authority);
     let socket = if api.starts_with("https") { "wss" } else { "ws" };
@@ -32,9 +72,12 @@ pub fn lines(endpoints: &Endpoints<'_>) -> String {
     export("HEROKU_GIT_HOST", authority);
     export("HEROKU_DATA_HOST", host);
     export("PGDIAGNOSE_URL", host);
-    for name in
-        ["HEROKU_PARTICLEBOARD_URL", "HEROKU_LOGIN_HOST", "HEROKU_STATUS_HOST", "HEROKU_BUILDPACK_REGISTRY_URL"]
-    {
+    for name in [
+        "HEROKU_PARTICLEBOARD_URL",
+        "HEROKU_LOGIN_HOST",
+        "HEROKU_STATUS_HOST",
+        "HEROKU_BUILDPACK_REGISTRY_URL",
+    ] {
         export(name, api);
     }
     export("HEROKU_CI_WEBSOCKET_URL", &format!("{socket}://{authority}/socket"));
@@ -74,7 +117,11 @@ mod tests {
 
     #[test]
     fn points_everything_at_the_server() {
-        let text = lines(&Endpoints { api_url: "http://localhost:5000", ca: Path::new("/var/lib/my kigo/ca.pem") });
+        let text = lines(&Endpoints {
+            api_url: "http://localhost:5000".into(),
+            app_url: "http://{app}.localhost:8080".into(),
+            ca: "/var/lib/my kigo/ca.pem".into(),
+        });
         for line in [
             "export HEROKU_HOST=http://localhost:5000",
             "export HEROKU_GIT_HOST=localhost:5000",

@@ -1,1 +1,94 @@
-fn main() {}
+//! The one binary: `kigo server`, the programs it starts itself as, and a CLI of its own.
+
+mod config;
+mod data_dir;
+mod env;
+mod purge;
+mod server;
+mod stack;
+
+use clap::{Parser, Subcommand};
+use config::{Config, ServerArgs};
+use std::process::ExitCode;
+
+/// Commands that concern this machine's server. Every other word is a command of the CLI, which
+/// talks to a server over its API.
+#[derive(Debug, Parser)]
+#[command(name = "kigo", version, about = "A Heroku that you run yourself")]
+struct Args {
+    #[command(subcommand)]
+    command: Local,
+}
+
+#[derive(Debug, Subcommand)]
+enum Local {
+    /// Run the platform
+    Server(ServerArgs),
+    /// Print the shell lines that point the heroku CLI, git and curl at this machine's server
+    Env(ServerArgs),
+    /// Prepare what builds and dynos are made of
+    #[command(subcommand)]
+    Stack(StackCommand),
+    /// Stop all dynos and remove everything below the data directory
+    Purge {
+        #[command(flatten)]
+        server: ServerArgs,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Called by git
+    #[command(subcommand, hide = true)]
+    Hook(Hook),
+}
+
+#[derive(Debug, Subcommand)]
+enum StackCommand {
+    /// Make the stack's images now instead of at the server's first start
+    Prepare(ServerArgs),
+}
+
+#[derive(Debug, Subcommand)]
+enum Hook {
+    /// Builds what was pushed before git accepts it
+    PreReceive,
+}
+
+/// First words that are commands of this machine.
+const LOCAL: &[&str] = &["server", "env", "stack", "purge", "hook", "--version", "-V"];
+
+fn main() -> ExitCode {
+    let mut words = std::env::args_os().skip(1);
+    let first = words.next().and_then(|word| word.into_string().ok()).unwrap_or_default();
+    // The shim holds one dyno for as long as it lives: it must reach its own code before anything
+    // else is set up.
+    if first == "shim" {
+        return container::shim::main(words);
+    }
+    if !LOCAL.contains(&first.as_str()) {
+        return cli::main();
+    }
+    let outcome = match Args::parse().command {
+        Local::Server(args) => Config::resolve(&args).and_then(|config| server::run(&config)),
+        Local::Env(args) => Config::resolve(&args).and_then(|config| env::print(&config)),
+        Local::Stack(StackCommand::Prepare(args)) => {
+            Config::resolve(&args).and_then(|config| stack::prepare(&config))
+        }
+        Local::Purge { server, yes } => {
+            Config::resolve(&server).and_then(|config| purge::purge(&config, yes))
+        }
+        Local::Hook(Hook::PreReceive) => return git::hook::pre_receive(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the last word of a failed command")]
+fn complain(error: &anyhow::Error) {
+    eprintln!("kigo: {error:#}");
+}

@@ -177,6 +177,24 @@ fn check_mode(path: &Path) -> Result<(), KeyError> {
     if mode.trailing_zeros() >= 6 { Ok(()) } else { Err(KeyError::Exposed { path: path.to_owned(), mode }) }
 }
 
+/// A secret of 32 random bytes that is no master key, for example one that signs addresses, in
+/// `DATA/keys/<name>`. Made at its first use; the same ever after.
+pub fn secret_file(data_dir: &Path, name: &str) -> Result<Vec<u8>, KeyError> {
+    let path = data_dir.join("keys").join(name);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => {
+            check_mode(&path)?;
+            hex::decode(text.trim()).map_err(|_| KeyError::Malformed(1))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let text = random_key()?;
+            write_key_file(&path, &text)?;
+            hex::decode(text.trim()).map_err(|_| KeyError::Malformed(1))
+        }
+        Err(source) => Err(KeyError::File { doing: "read", path, source }),
+    }
+}
+
 /// Whole or not at all: a torn key file would lose every secret.
 fn write_key_file(path: &Path, text: &str) -> Result<(), KeyError> {
     let fail = |doing| move |source| KeyError::File { doing, path: path.to_owned(), source };

@@ -1,0 +1,59 @@
+//! The data directory: made with the right modes, and used by one process at a time.
+
+use anyhow::{Context, Result, bail};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+/// What only the server's user may look into. The directory itself is open to everybody, because
+/// the certificate of the local authority and `endpoints.json` are for every user's clients.
+const PRIVATE: &[&str] = &["keys", "git", "logs", "builds", "cache", "blobs", "stacks"];
+
+/// Held for as long as a process works with the directory.
+pub(crate) struct DataDir {
+    _lock: File,
+}
+
+impl DataDir {
+    /// Makes the directory if need be, and takes it for this process.
+    pub(crate) fn take(path: &Path) -> Result<Self> {
+        let made = DirBuilder::new().recursive(true).mode(0o755).create(path);
+        made.with_context(|| format!("cannot make the data directory {}", path.display()))?;
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path.join("lock"))
+            .with_context(|| format!("cannot use the data directory {}", path.display()))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => {
+                bail!("another kigo works with {}; stop it first", path.display())
+            }
+            Err(std::fs::TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+            }
+        }
+        for name in PRIVATE {
+            let folder = path.join(name);
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+            made.with_context(|| format!("cannot make {}", folder.display()))?;
+        }
+        Ok(Self { _lock: lock })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_used_by_one_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = DataDir::take(folder.path()).unwrap();
+        assert!(DataDir::take(folder.path()).is_err());
+        drop(first);
+        assert!(DataDir::take(folder.path()).is_ok());
+    }
+}

@@ -1,0 +1,391 @@
+//! `kigo server`: builds every part, starts them in order, and ends them in the reverse one.
+//!
+//! This is the one place that knows all parts. It refuses to hold logic of its own: what stands
+//! here is which handle goes where.
+
+mod blobs;
+mod git_backend;
+mod health;
+mod http;
+mod journal;
+mod output;
+mod rendezvous;
+mod routing;
+
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use crate::env::Endpoints;
+use anyhow::{Context, Result};
+use axum::extract::Request;
+use axum::middleware::Next;
+use builder::{Builder, HostSettings};
+use engine::Engine;
+use engine_local::{Local, LocalConfig};
+use health::{Health, Readiness};
+use image::ImageStore;
+use jiff::Timestamp;
+use journal::AppLogs;
+use logs::Logs;
+use ops::Ops;
+use prometheus_client::registry::Registry;
+use reconcile::Outputs;
+use rendezvous::Rendezvous;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Keys, Store};
+use tls::{Certificates, SniffListener};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// What is still open this long after the signal to end is cut.
+const DRAIN: Duration = Duration::from_secs(45);
+
+/// Runs the platform until SIGTERM or SIGINT.
+pub(crate) fn run(config: &Config) -> Result<()> {
+    journal::start(config.log_format);
+    let data = DataDir::take(&config.data_dir)?;
+    // Two threads: the router has threads of its own, and what is left waits most of the time.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let outcome = runtime.block_on(serve(config));
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    drop(data);
+    outcome
+}
+
+/// The parts that others are made of.
+struct Base {
+    ops: Ops,
+    images: ImageStore,
+    logs: Logs,
+    engine: Arc<Local>,
+    builder: Builder,
+    certificates: Certificates,
+    outputs: Outputs,
+}
+
+/// Everything that listens, bound before anything is served, so that a taken port is found out
+/// before a dyno is touched.
+struct Bound {
+    api: tokio::net::TcpListener,
+    rendezvous: tokio::net::TcpListener,
+    router: router::Bound,
+    endpoints: Endpoints,
+}
+
+async fn serve(config: &Config) -> Result<()> {
+    let shutdown = CancellationToken::new();
+    let signals = tokio::spawn(wait_for_signal(shutdown.clone())?);
+    let certificates = certificates(config)?;
+    let bound = bind(config, &certificates).await?;
+    let base = base(config, &bound, certificates).await?;
+    bootstrap(&base.ops).await?;
+
+    let mut registry = Registry::with_prefix("kigo");
+    let metrics = router::Metrics::default();
+    metrics.register(&mut registry);
+    let board: Arc<std::sync::OnceLock<reconcile::Board>> = Arc::default();
+    let shown = board.clone();
+    let health =
+        Health::new(registry, move || shown.get().map_or(serde_json::Value::Null, reconcile::Board::json));
+
+    // The router first: dynos that run already are served again before anything else happens.
+    let routes = router::Routes::new();
+    let loops = reconcile::start(deps(&base, &routes), loop_settings(config, &bound), &shutdown);
+    let _ = board.set(loops.board());
+    let hooks = router::Hooks {
+        log: Arc::new(AppLogs(base.logs.clone())),
+        wake: Arc::new(routing::NoWake),
+        metrics: Arc::new(metrics),
+    };
+    // The router ends last but one: it drains when told, while the loops still answer it.
+    let routed = tokio::spawn(bound.router.run(routes, hooks, shutdown.clone().cancelled_owned()));
+    let git = git_config(config)?.bind(Arc::new(git_backend(&base))).context("cannot serve git")?;
+    let pages = pages(config, &bound.endpoints, &bound.rendezvous, &base, &git, &health, &shutdown)?;
+    let listener = SniffListener::new(bound.api, base.certificates.server_config(&[b"http/1.1"])?)?;
+    let mut serving = vec![
+        tokio::spawn(logged("git", async_ok(git.run(shutdown.clone().cancelled_owned())))),
+        tokio::spawn(logged("API", http::serve(listener, pages, shutdown.clone()))),
+        tokio::spawn(logged("router", async { routed.await.map_err(std::io::Error::other)? })),
+    ];
+    let rendezvous = Rendezvous {
+        ops: base.ops.clone(),
+        engine: base.engine.clone(),
+        tls: TlsAcceptor::from(base.certificates.server_config(&[])?),
+    };
+    serving.push(tokio::spawn(logged(
+        "rendezvous",
+        async_ok(rendezvous.run(bound.rendezvous, shutdown.clone())),
+    )));
+    let certificates = base.certificates.clone();
+    let fresh = tokio::spawn(async move { certificates.keep_fresh().await });
+    bound.endpoints.write(&config.data_dir)?;
+    info!(api = bound.endpoints.api_url, apps = bound.endpoints.app_url, "listening");
+
+    prepare(&base, config, &health, &shutdown).await?;
+    shutdown.cancelled().await;
+    health.set(Readiness::Stopping);
+    drain(serving, loops).await;
+    fresh.abort();
+    signals.abort();
+    base.logs.flush().await;
+    base.engine.settle().await;
+    base.ops.store().close().await;
+    info!("stopped; dynos run on");
+    Ok(())
+}
+
+fn certificates(config: &Config) -> Result<Certificates> {
+    let host = config.api_host();
+    let names = host.into_iter().chain([config.rendezvous_listen.ip().to_string()]).collect();
+    let config = tls::Config {
+        directory: config.data_dir.join("ca"),
+        base_domain: config.base_domain.clone(),
+        host_names: names,
+    };
+    Certificates::open(&config, Timestamp::now()).context("cannot make the local certificates")
+}
+
+async fn bind(config: &Config, certificates: &Certificates) -> Result<Bound> {
+    let api = http::bind("the API", config.api_listen).await?;
+    let rendezvous = http::bind("attached dynos", config.rendezvous_listen).await?;
+    let router = router::Config {
+        listen: vec![config.router_listen],
+        threads: config.router_threads,
+        ..router::Config::default()
+    };
+    let router = router.bind().context("cannot listen for apps; is another server running?")?;
+    let port = router.addresses().first().map_or(config.router_listen.port(), SocketAddr::port);
+    let endpoints = Endpoints {
+        api_url: config.api_url(api.local_addr()?.port()),
+        app_url: config.app_url(port),
+        ca: certificates.authority_path().to_owned(),
+    };
+    Ok(Bound { api, rendezvous, router, endpoints })
+}
+
+async fn base(config: &Config, bound: &Bound, certificates: Certificates) -> Result<Base> {
+    let data = &config.data_dir;
+    let given = std::env::var("KIGO_MASTER_KEY").ok();
+    let keys = Keys::load(data, given.as_deref()).context("cannot read the master key")?;
+    let store = Store::open(data, keys).await.context("cannot open the database")?;
+    let images = ImageStore::open(data)?;
+    let logs = Logs::open(logs::Config::new(data.join("logs")))?;
+    let settings = ops::Settings {
+        api_origin: bound.endpoints.api_url.clone(),
+        base_domain: config.base_domain.clone(),
+        ..ops::Settings::default()
+    };
+    let ops = Ops::new(store, settings, Arc::new(AppLogs(logs.clone())));
+    ops::domains::refresh_defaults(&ops).await?;
+    let engine = Local::open(local_config(config)?, images.clone()).await?;
+    for warning in engine.warnings() {
+        warn!("{warning}");
+    }
+    let engine = Arc::new(engine);
+    let builder = Builder::new(engine.clone(), images.clone(), data.clone(), build_settings(config));
+    Ok(Base { ops, images, logs, engine, builder, certificates, outputs: Outputs::new(data) })
+}
+
+fn local_config(config: &Config) -> Result<LocalConfig> {
+    let resolvers: Vec<_> = config
+        .dns
+        .iter()
+        .filter_map(|address| match address {
+            IpAddr::V4(address) => Some(*address),
+            IpAddr::V6(_) => None,
+        })
+        .collect();
+    if resolvers.len() != config.dns.len() {
+        anyhow::bail!("dynos have IPv4 addresses only, so their name servers (dns) must be IPv4 addresses");
+    }
+    Ok(LocalConfig {
+        subnet: config.subnet.parse().context("subnet is not an IPv4 network like 10.201.0.0/16")?,
+        resolvers: (!resolvers.is_empty()).then_some(resolvers),
+        runtime: config.runtime.parse()?,
+        ..LocalConfig::new(config.data_dir.clone())
+    })
+}
+
+fn build_settings(config: &Config) -> builder::Settings {
+    let usual = builder::Settings::default();
+    let limits = engine::Limits {
+        memory: config.build_memory,
+        memory_max: config.build_memory,
+        disk: config.build_disk,
+        ..usual.limits
+    };
+    builder::Settings {
+        limits,
+        timeout: config.build_timeout,
+        slug_limit: config.slug_limit,
+        host: HostSettings::detect(),
+        ..usual
+    }
+}
+
+fn deps(base: &Base, routes: &router::Routes) -> reconcile::Deps {
+    reconcile::Deps {
+        ops: base.ops.clone(),
+        engine: base.engine.clone(),
+        builder: Arc::new(base.builder.clone()),
+        images: base.images.clone(),
+        logs: base.logs.clone(),
+        outputs: base.outputs.clone(),
+        routing: Arc::new(routing::Router(routes.clone())),
+    }
+}
+
+fn loop_settings(config: &Config, bound: &Bound) -> reconcile::Settings {
+    let usual = reconcile::Settings::new(&config.data_dir);
+    reconcile::Settings {
+        dynos: planner::dynos::Settings { boot_timeout: config.boot_timeout, ..usual.dynos },
+        dyno_disk: config.dyno_disk,
+        max_builds: config.build_concurrency,
+        app_url: format!("{}/", bound.endpoints.app_url),
+        ..usual
+    }
+}
+
+fn git_backend(base: &Base) -> git_backend::GitBackend {
+    git_backend::GitBackend {
+        ops: base.ops.clone(),
+        images: base.images.clone(),
+        outputs: base.outputs.clone(),
+    }
+}
+
+fn git_config(config: &Config) -> Result<git::Config> {
+    let me = std::env::current_exe().context("cannot find this program's own file")?;
+    Ok(git::Config::new(config.data_dir.clone(), vec![me.into(), "hook".into(), "pre-receive".into()]))
+}
+
+/// Everything that the API's port answers.
+fn pages(
+    config: &Config,
+    endpoints: &Endpoints,
+    rendezvous: &tokio::net::TcpListener,
+    base: &Base,
+    git: &git::Bound,
+    health: &Health,
+    shutdown: &CancellationToken,
+) -> Result<axum::Router> {
+    let port = rendezvous.local_addr()?.port();
+    let host = config.api_host().unwrap_or_else(|| "localhost".into());
+    let parts = api::Parts {
+        ops: base.ops.clone(),
+        logs: base.logs.clone(),
+        outputs: Arc::new(output::ApiOutputs(base.outputs.clone())),
+        blobs: Arc::new(blobs::Uploads {
+            images: base.images.clone(),
+            builder: base.builder.clone(),
+            scratch: config.data_dir.join("builds/uploads"),
+            slug_limit: config.slug_limit,
+        }),
+        config: api::Config {
+            origin: config.has_api_url().then(|| endpoints.api_url.clone()),
+            app_url: endpoints.app_url.clone(),
+            rendezvous: format!("{host}:{port}"),
+            ..api::Config::default()
+        },
+        log_key: store::keys::secret_file(&config.data_dir, "logs.key")
+            .context("cannot make the key of log streams")?,
+        shutdown: shutdown.clone(),
+    };
+    let router = api::router(parts).merge(git.router()).merge(health.clone().router());
+    Ok(router.layer(axum::middleware::from_fn(mark_secure)))
+}
+
+/// Tells the API which requests came over TLS.
+async fn mark_secure(mut request: Request, next: Next) -> axum::response::Response {
+    let from = request.extensions().get::<axum::extract::ConnectInfo<http::From>>();
+    if from.is_some_and(|from| from.0.0.tls) {
+        request.extensions_mut().insert(api::Secure);
+    }
+    next.run(request).await
+}
+
+/// Makes the stack if need be, then says that the platform is ready.
+async fn prepare(base: &Base, config: &Config, health: &Health, shutdown: &CancellationToken) -> Result<()> {
+    health.set(Readiness::Preparing("making the stack's images".into()));
+    let making = crate::stack::ensure_all(&base.images, &config.data_dir, |line| info!("stack: {line}"));
+    tokio::select! {
+        made = making => made?,
+        () = shutdown.cancelled() => return Ok(()),
+    }
+    health.set(Readiness::Ready);
+    info!("ready");
+    Ok(())
+}
+
+/// Makes the administrator at the first start, and tells what was generated for it, once.
+async fn bootstrap(ops: &Ops) -> Result<()> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let input = ops::accounts::Bootstrap {
+        email: variable("KIGO_ADMIN_EMAIL"),
+        password: variable("KIGO_ADMIN_PASSWORD"),
+        token: variable("KIGO_ADMIN_TOKEN"),
+    };
+    let (has_password, has_token) = (input.password.is_some(), input.token.is_some());
+    let made = ops::accounts::bootstrap(ops, input).await.context("cannot make the administrator")?;
+    if let Some(made) = made {
+        announce(&made, has_password, has_token);
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stderr, reason = "told once, to the operator's terminal and not to the log")]
+fn announce(made: &ops::accounts::Bootstrapped, has_password: bool, has_token: bool) {
+    eprintln!("The administrator is {}.", made.account.email);
+    if !has_password {
+        eprintln!("  password  {}", made.password);
+    }
+    if !has_token {
+        eprintln!("  API key   {}", made.token);
+    }
+    if !has_password || !has_token {
+        eprintln!("Keep this: it is shown only now.");
+    }
+}
+
+fn wait_for_signal(shutdown: CancellationToken) -> Result<impl Future<Output = ()>> {
+    let mut term = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt.recv() => {}
+            () = shutdown.cancelled() => return,
+        }
+        info!("stopping: nothing new is accepted, what is open is finished");
+        shutdown.cancel();
+    })
+}
+
+/// Waits for all parts to end, but not for ever.
+async fn drain(serving: Vec<JoinHandle<()>>, loops: reconcile::Running) {
+    let all = async {
+        for part in serving {
+            // A panic was reported by the runtime; the others still end in order.
+            let _ = part.await;
+        }
+        loops.ended().await;
+    };
+    if tokio::time::timeout(DRAIN, all).await.is_err() {
+        warn!("some requests were still open after {} s", DRAIN.as_secs());
+    }
+}
+
+async fn logged(part: &'static str, work: impl Future<Output = std::io::Result<()>>) {
+    if let Err(error) = work.await {
+        tracing::error!(part, %error, "ended with an error");
+    }
+}
+
+async fn async_ok(work: impl Future<Output = ()>) -> std::io::Result<()> {
+    work.await;
+    Ok(())
+}

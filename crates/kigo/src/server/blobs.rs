@@ -1,0 +1,151 @@
+//! Where uploads of the API go: source tarballs as blobs, slugs as images.
+
+use api::{Blobs, ByteStream, Stored, StoredSlug, UploadError};
+use async_trait::async_trait;
+use builder::Builder;
+use domain::{AppId, Digest, Slug};
+use futures_util::TryStreamExt;
+use image::{Compression, ImageSpec, ImageStore, PackOptions, StoreError, UnpackOptions, unpack};
+use std::io;
+use std::path::{Path, PathBuf};
+use tokio_util::io::{ReaderStream, StreamReader};
+
+/// Bytes of a source tarball at most.
+const SOURCE_LIMIT: u64 = 2 << 30;
+/// User and group of everything in a slug.
+const OWNER: u32 = 1000;
+
+/// Uploads into the image store.
+pub(crate) struct Uploads {
+    pub(crate) images: ImageStore,
+    pub(crate) builder: Builder,
+    /// For slugs while they are unpacked.
+    pub(crate) scratch: PathBuf,
+    /// Compressed bytes.
+    pub(crate) slug_limit: u64,
+}
+
+#[async_trait]
+impl Blobs for Uploads {
+    async fn put_source(&self, body: ByteStream) -> Result<Stored, UploadError> {
+        let blob = self.images.receive_blob(StreamReader::new(body), SOURCE_LIMIT, None).await;
+        let blob = blob.map_err(|error| refused(error, SOURCE_LIMIT))?;
+        Ok(Stored { digest: blob.digest, size: blob.size })
+    }
+
+    async fn get(&self, digest: &Digest) -> io::Result<Option<ByteStream>> {
+        if !self.images.has_blob(digest) {
+            return Ok(None);
+        }
+        let file = self.images.open_blob(digest).map_err(io::Error::other)?;
+        Ok(Some(Box::pin(ReaderStream::new(tokio::fs::File::from_std(file)))))
+    }
+
+    async fn put_slug(&self, slug: &Slug, body: ByteStream) -> Result<StoredSlug, UploadError> {
+        let limit = self.slug_limit;
+        let blob = self.images.receive_blob(StreamReader::new(body), limit, None).await;
+        let blob = blob.map_err(|error| refused(error, limit))?;
+        // The image is new to everybody, and nothing refers to it before this returns.
+        let _pin = self.images.pin(blob.digest);
+        let this = Work {
+            images: self.images.clone(),
+            data: self.builder.data.clone(),
+            scratch: self.scratch.join(slug.id.to_string()),
+            stack: slug.stack.clone(),
+            process_types: serde_json::to_string(&slug.process_types)
+                .map_err(|error| storage(error.into()))?,
+        };
+        let digest = blob.digest;
+        let image = tokio::task::spawn_blocking(move || this.image(&digest));
+        let image = image.await.map_err(|error| storage(io::Error::other(error)))??;
+        Ok(StoredSlug { image, checksum: blob.digest, size: blob.size })
+    }
+
+    async fn get_slug(&self, slug: &Slug) -> io::Result<Option<ByteStream>> {
+        let Some(image) = slug.image else { return Ok(None) };
+        let images = self.images.clone();
+        let layers = tokio::task::spawn_blocking(move || images.image(&image));
+        let Ok(image) = layers.await.map_err(io::Error::other)? else { return Ok(None) };
+        // The app's own layer is the last one.
+        match image.layers.last() {
+            Some(layer) => self.get(&layer.digest).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn purge_build_cache(&self, app: AppId) -> io::Result<()> {
+        let builder = self.builder.clone();
+        tokio::task::spawn_blocking(move || builder.purge_cache(app)).await.map_err(io::Error::other)?
+    }
+}
+
+/// Making an image of an uploaded slug.
+struct Work {
+    images: ImageStore,
+    data: PathBuf,
+    scratch: PathBuf,
+    stack: String,
+    process_types: String,
+}
+
+impl Work {
+    fn image(&self, tarball: &Digest) -> Result<Digest, UploadError> {
+        let stack = builder::stack::find(&self.images, &self.data, &self.stack)
+            .map_err(|error| {
+                UploadError::Refused(format!("The stack {} is not known: {error}.", self.stack))
+            })?
+            .ok_or_else(|| UploadError::Refused(format!("The stack {} is not ready yet.", self.stack)))?;
+        let made = self.layer(tarball, &stack.run);
+        // Nothing in the scratch folder is needed any more, whatever came of it.
+        match std::fs::remove_dir_all(&self.scratch) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(folder = %self.scratch.display(), %error, "cannot remove an unpacked slug");
+            }
+            _ => {}
+        }
+        made
+    }
+
+    fn layer(&self, tarball: &Digest, stack: &Digest) -> Result<Digest, UploadError> {
+        std::fs::create_dir_all(&self.scratch).map_err(storage)?;
+        let archive = self.images.open_blob(tarball).map_err(store)?;
+        unpack(archive, &self.scratch, &UnpackOptions::slug(OWNER, OWNER)).map_err(|error| {
+            if error.is_archive_at_fault() {
+                UploadError::Refused(format!("The slug cannot be unpacked: {error}."))
+            } else {
+                storage(io::Error::other(error))
+            }
+        })?;
+        let app = self.scratch.join("app");
+        if !is_folder(&app) {
+            let words = "The slug has no folder ./app. Pack it with `tar czf slug.tgz ./app`.";
+            return Err(UploadError::Refused(words.into()));
+        }
+        let options = PackOptions::app(1);
+        let layer = self.images.add_layer_from_directory(&app, &options, Compression::Gzip).map_err(store)?;
+        let base = self.images.image(stack).map_err(store)?;
+        let mut spec = ImageSpec { history: Vec::new(), ..base.spec };
+        spec.layers.push(layer);
+        spec.labels.insert("io.kigo.process-types".into(), self.process_types.clone());
+        self.images.put_image(&spec).map_err(store)
+    }
+}
+
+fn is_folder(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
+}
+
+fn refused(error: StoreError, limit: u64) -> UploadError {
+    match error {
+        StoreError::TooLarge { .. } => UploadError::TooLarge(limit),
+        error => store(error),
+    }
+}
+
+fn store(error: StoreError) -> UploadError {
+    storage(io::Error::other(error))
+}
+
+fn storage(error: io::Error) -> UploadError {
+    UploadError::Storage(error)
+}
