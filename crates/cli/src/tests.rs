@@ -1,0 +1,1 @@
+//! Commands as a user types them, against a stand-in for the API.
