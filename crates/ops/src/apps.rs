@@ -2,7 +2,7 @@
 //! leaves a chore for what is outside the database.
 
 use crate::releases::{self, Trigger};
-use crate::{Actor, Error, Ops, Permission, Result, access, domains, random, regions, stacks};
+use crate::{Actor, Error, Ops, Permission, Result, access, domains, random, regions, stacks, text};
 use domain::{Account, App, AppId, AppName, Chore, ChoreKind, Collaborator, CollaboratorId};
 use store::{Tx, Write};
 
@@ -69,7 +69,7 @@ pub async fn create(ops: &Ops, actor: &Actor, input: Create) -> Result<AppInfo> 
     };
     store::collaborators::insert(&mut write, &place).await?;
     domains::insert_default(ops, &mut write, &app).await?;
-    let mut notes = Vec::new();
+    let mut lines = Vec::new();
     for (description, trigger) in
         [("Initial release", Trigger::Platform), ("Enable Logplex", Trigger::Platform)]
     {
@@ -80,12 +80,9 @@ pub async fn create(ops: &Ops, actor: &Actor, input: Create) -> Result<AppInfo> 
             config: None,
             trigger,
         };
-        notes.push(releases::insert(ops, &mut write, &mut app, new).await?);
+        lines.extend(releases::insert(ops, &mut write, &mut app, new).await?.lines);
     }
-    write.commit().await?;
-    for made in notes {
-        made.announce(ops);
-    }
+    ops.commit(write, app.id, lines).await?;
     Ok(AppInfo { app, owner: actor.account.clone() })
 }
 
@@ -153,19 +150,21 @@ pub async fn update(ops: &Ops, actor: &Actor, app: &str, input: Update) -> Resul
         domains::rename_default(ops, &mut write, &app).await?;
     }
     let info = with_owner(&mut write, app).await?;
-    write.commit().await?;
-    announce_update(ops, actor, &before, &info.app);
+    ops.commit(write, before.id, changes(actor, &before, &info.app)).await?;
     Ok(info)
 }
 
-fn announce_update(ops: &Ops, actor: &Actor, before: &App, after: &App) {
+/// What the log says about an update.
+fn changes(actor: &Actor, before: &App, after: &App) -> Vec<String> {
+    let mut lines = Vec::new();
     if before.maintenance != after.maintenance {
         let word = if after.maintenance { "enabled" } else { "disabled" };
-        ops.say_by(after.id, &actor.account, format!("Maintenance mode {word}"));
+        lines.push(text::by(&actor.account, format!("Maintenance mode {word}")));
     }
     if before.name != after.name {
-        ops.say_by(after.id, &actor.account, format!("Rename {} to {}", before.name, after.name));
+        lines.push(text::by(&actor.account, format!("Rename {} to {}", before.name, after.name)));
     }
+    lines
 }
 
 /// Destroys an app: its rows are gone when this returns, and what runs or lies elsewhere follows, even

@@ -118,8 +118,8 @@ pub async fn cancel(ops: &Ops, actor: &Actor, app: &str, identity: &str) -> Resu
     }
     let build = find(&mut write, &app, identity).await?;
     let info = describe(&mut write, &app, build).await?;
-    write.commit().await?;
-    ops.say_by(app.id, &actor.account, "Build canceled");
+    let line = text::by(&actor.account, "Build canceled");
+    ops.commit(write, app.id, vec![line]).await?;
     Ok(info)
 }
 
@@ -218,8 +218,8 @@ async fn insert(ops: &Ops, mut write: Write, actor: &Actor, app: App, build: Bui
     }
     store::builds::insert(&mut write, &build).await?;
     let info = describe(&mut write, &app, build).await?;
-    write.commit().await?;
-    ops.say_by(app.id, &actor.account, "Build started");
+    let line = text::by(&actor.account, "Build started");
+    ops.commit(write, app.id, vec![line]).await?;
     Ok(info)
 }
 

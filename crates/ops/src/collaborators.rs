@@ -1,6 +1,6 @@
 //! Who else may work on an app.
 
-use crate::{Actor, AppRef, Error, Ops, Result, access, accounts};
+use crate::{Actor, AppRef, Error, Ops, Result, access, accounts, text};
 use domain::{Account, App, Collaborator, CollaboratorId};
 use store::Tx;
 
@@ -53,8 +53,8 @@ pub async fn create(ops: &Ops, actor: &Actor, app: &str, user: &str) -> Result<C
         updated_at: now,
     };
     store::collaborators::insert(&mut write, &collaborator).await?;
-    write.commit().await?;
-    ops.say_by(app.id, &actor.account, format!("Add {} collaborator", account.email));
+    let line = text::by(&actor.account, format!("Add {} collaborator", account.email));
+    ops.commit(write, app.id, vec![line]).await?;
     Ok(CollaboratorInfo { collaborator, app: (&app).into(), user: account, is_owner: false })
 }
 
@@ -72,8 +72,8 @@ pub async fn destroy(ops: &Ops, actor: &Actor, app: &str, identity: &str) -> Res
         return Err(Error::invalid("The owner of an app can't be removed from it."));
     }
     store::collaborators::delete(&mut write, place.collaborator.id).await?;
-    write.commit().await?;
-    ops.say_by(app.id, &actor.account, format!("Remove {} collaborator", place.user.email));
+    let line = text::by(&actor.account, format!("Remove {} collaborator", place.user.email));
+    ops.commit(write, app.id, vec![line]).await?;
     Ok(place)
 }
 

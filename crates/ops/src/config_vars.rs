@@ -44,8 +44,7 @@ pub async fn update(
         trigger: Trigger::Config,
     };
     let made = releases::insert(ops, &mut write, &mut app, new).await?;
-    write.commit().await?;
-    made.announce(ops);
+    ops.commit(write, app.id, made.lines).await?;
     Ok(vars)
 }
 

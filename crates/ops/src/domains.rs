@@ -1,6 +1,6 @@
 //! Host names of apps: the default one, which follows the app's name, and custom ones.
 
-use crate::{Actor, AppRef, Error, Ops, Result, access};
+use crate::{Actor, AppRef, Error, Ops, Result, access, text};
 use domain::{App, Domain, DomainId};
 use store::Write;
 use url::Host;
@@ -46,8 +46,8 @@ pub async fn create(ops: &Ops, actor: &Actor, app: &str, hostname: &str) -> Resu
     }
     let domain = new(ops, &app, hostname, true);
     store::domains::insert(&mut write, &domain).await?;
-    write.commit().await?;
-    ops.say_by(app.id, &actor.account, format!("Add {} domain", domain.hostname));
+    let line = text::by(&actor.account, format!("Add {} domain", domain.hostname));
+    ops.commit(write, app.id, vec![line]).await?;
     Ok(DomainInfo { domain, app: (&app).into() })
 }
 
@@ -62,8 +62,8 @@ pub async fn destroy(ops: &Ops, actor: &Actor, app: &str, identity: &str) -> Res
         return Err(Error::invalid("The default domain of an app can't be removed."));
     }
     store::domains::delete(&mut write, domain.id).await?;
-    write.commit().await?;
-    ops.say_by(app.id, &actor.account, format!("Remove {} domain", domain.hostname));
+    let line = text::by(&actor.account, format!("Remove {} domain", domain.hostname));
+    ops.commit(write, app.id, vec![line]).await?;
     Ok(DomainInfo { domain, app: (&app).into() })
 }
 

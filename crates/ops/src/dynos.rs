@@ -101,8 +101,8 @@ pub async fn create(ops: &Ops, actor: &Actor, app: &str, input: Create) -> Resul
     };
     store::dynos::insert(&mut write, &dyno).await?;
     let info = describe(&mut write, &app, dyno).await?;
-    write.commit().await?;
-    ops.say_by(app.id, &actor.account, format!("Starting process with command `{}`", info.dyno.command));
+    let line = text::by(&actor.account, format!("Starting process with command `{}`", info.dyno.command));
+    ops.commit(write, app.id, vec![line]).await?;
     Ok(info)
 }
 
@@ -124,11 +124,8 @@ pub async fn stop(ops: &Ops, actor: &Actor, app: &str, target: Target<'_>) -> Re
     let app = access::write(&mut write, actor, app).await?;
     let dynos = select(&mut write, &app, target).await?;
     wish_stopped(ops, &mut write, &dynos).await?;
-    write.commit().await?;
-    for dyno in dynos {
-        ops.say_by(app.id, &actor.account, format!("Stopping process {}", dyno.name));
-    }
-    Ok(())
+    let lines = dynos.iter().map(|dyno| text::by(&actor.account, format!("Stopping process {}", dyno.name)));
+    ops.commit(write, app.id, lines.collect()).await
 }
 
 /// The one-off that a client who knows this secret may attach to, while it still waits or runs. The

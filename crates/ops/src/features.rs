@@ -1,7 +1,7 @@
 //! App features: switches that change how the platform treats an app. Only those that Kigo acts on are
 //! offered.
 
-use crate::{Actor, Error, Ops, Result, access};
+use crate::{Actor, Error, Ops, Result, access, text};
 use domain::AppId;
 use jiff::Timestamp;
 use store::Tx;
@@ -71,9 +71,9 @@ pub async fn update(
     info.enabled = enabled;
     info.updated_at = ops.now();
     store::features::set(&mut write, app.id, info.feature.name, enabled, info.updated_at).await?;
-    write.commit().await?;
     let word = if enabled { "Enable" } else { "Disable" };
-    ops.say_by(app.id, &actor.account, format!("{word} {} feature", info.feature.name));
+    let line = text::by(&actor.account, format!("{word} {} feature", info.feature.name));
+    ops.commit(write, app.id, vec![line]).await?;
     Ok(info)
 }
 

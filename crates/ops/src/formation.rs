@@ -1,6 +1,6 @@
 //! The formation: how many dynos of each process type, and how large. Scaling makes no release.
 
-use crate::{Actor, AppRef, Error, Ops, Result, access};
+use crate::{Actor, AppRef, Error, Ops, Result, access, text};
 use domain::{App, DynoSize, Formation, FormationId, ProcessType, Slug};
 use jiff::Timestamp;
 use store::{Tx, Write};
@@ -85,8 +85,8 @@ pub async fn update(ops: &Ops, actor: &Actor, app: &str, updates: Vec<Update>) -
         }
     }
     if changed {
-        write.commit().await?;
-        ops.say_by(app.id, &actor.account, scaled(&rows));
+        let line = text::by(&actor.account, scaled(&rows));
+        ops.commit(write, app.id, vec![line]).await?;
     }
     Ok(named
         .into_iter()

@@ -43,7 +43,7 @@ pub use error::Error;
 use domain::{Account, App, AppId, AppName, LogLine};
 use jiff::Timestamp;
 use std::sync::Arc;
-use store::Store;
+use store::{Store, Write};
 
 /// Result of everything in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -149,14 +149,16 @@ impl Ops {
         Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
     }
 
-    /// Adds `app[api]: message` to the app's log.
-    pub(crate) fn say(&self, app: AppId, message: impl Into<String>) {
-        self.inner.log.log(app, LogLine::app(self.now(), "api", message.into()));
-    }
-
-    /// Adds `app[api]: message by user EMAIL` to the app's log.
-    pub(crate) fn say_by(&self, app: AppId, user: &Account, message: impl std::fmt::Display) {
-        self.say(app, format!("{message} by user {}", user.email));
+    /// Makes a transaction last and adds what it did to the app's log, as `app[api]: line`. Both or
+    /// neither, also when whoever asked for it goes away in the middle.
+    pub(crate) async fn commit(&self, write: Write, app: AppId, lines: Vec<String>) -> Result<()> {
+        let ops = self.clone();
+        let tell = move || {
+            for line in lines {
+                ops.inner.log.log(app, LogLine::app(ops.now(), "api", line));
+            }
+        };
+        Ok(write.commit_then(tell).await?)
     }
 }
 

@@ -103,8 +103,7 @@ pub async fn create(ops: &Ops, actor: &Actor, app: &str, input: Create) -> Resul
     let new = New { user: &actor.account, description, slug: Some(slug), config, trigger: Trigger::Deploy };
     let made = insert(ops, &mut write, &mut app, new).await?;
     let info = describe(&mut write, &app, made.release.clone()).await?;
-    write.commit().await?;
-    made.announce(ops);
+    ops.commit(write, app.id, made.lines).await?;
     Ok(info)
 }
 
@@ -141,8 +140,7 @@ pub async fn rollback(ops: &Ops, actor: &Actor, app: &str, identity: &str) -> Re
     };
     let made = insert(ops, &mut write, &mut app, new).await?;
     let info = describe(&mut write, &app, made.release.clone()).await?;
-    write.commit().await?;
-    made.announce(ops);
+    ops.commit(write, app.id, made.lines).await?;
     Ok(info)
 }
 

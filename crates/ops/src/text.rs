@@ -1,6 +1,7 @@
 //! Checks and phrases that several operations share.
 
 use crate::{Error, Result};
+use domain::Account;
 
 /// Refuses a text that is empty, too long or carries control characters other than those in `allow`.
 pub(crate) fn check(what: &str, text: &str, max: usize, allow: &[char]) -> Result<()> {
@@ -14,6 +15,11 @@ pub(crate) fn check(what: &str, text: &str, max: usize, allow: &[char]) -> Resul
         return Err(Error::invalid(format!("{what} must not contain control characters.")));
     }
     Ok(())
+}
+
+/// `What by user EMAIL`, as the app's log says it.
+pub(crate) fn by(user: &Account, what: impl std::fmt::Display) -> String {
+    format!("{what} by user {}", user.email)
 }
 
 /// How a version of some source appears in a release's description: eight digits of a commit, as

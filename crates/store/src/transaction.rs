@@ -48,9 +48,15 @@ impl Write {
     /// away in the middle, as a handler does whose client hangs up: else a change could be there that
     /// nobody was told of.
     pub async fn commit(self) -> Result<()> {
+        self.commit_then(|| ()).await
+    }
+
+    /// As [`Write::commit`], and calls `then` if it succeeded, before the feed moves.
+    pub async fn commit_then(self, then: impl FnOnce() + Send + 'static) -> Result<()> {
         let Self { tx, feed, touched } = self;
         let work = async move {
             tx.sql.commit().await?;
+            then();
             feed.publish(touched);
             Ok(())
         };

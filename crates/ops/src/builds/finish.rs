@@ -67,16 +67,14 @@ pub async fn finish(ops: &Ops, id: BuildId, outcome: Outcome) -> Result<Option<F
     };
     store::builds::finish(&mut write, id, status, ended, ops.now()).await?;
     let result = finished(&mut write, id).await?;
-    write.commit().await?;
-    for made in made {
-        made.announce(ops);
-    }
-    if status == BuildStatus::Succeeded {
-        ops.say(app.id, "Build succeeded");
+    let mut lines: Vec<_> = made.into_iter().flat_map(|made| made.lines).collect();
+    lines.push(if status == BuildStatus::Succeeded {
+        "Build succeeded".into()
     } else {
         let address = format!("{}/apps/{}/builds/{id}", ops.settings().api_origin, app.id);
-        ops.say(app.id, format!("Build failed -- check your build output: {address}"));
-    }
+        format!("Build failed -- check your build output: {address}")
+    });
+    ops.commit(write, app.id, lines).await?;
     Ok(Some(result))
 }
 

@@ -35,8 +35,8 @@ pub async fn start_command(ops: &Ops, id: ReleaseId) -> Result<Option<Dyno>> {
     store::dynos::insert(&mut write, &dyno).await?;
     store::releases::set_command_dyno(&mut write, id, dyno.id).await?;
     let user = accounts::mention(&mut write, release.user).await?;
-    write.commit().await?;
-    ops.say(release.app, format!("Starting process with command `{command}` by user {}", user.email));
+    let line = format!("Starting process with command `{command}` by user {}", user.email);
+    ops.commit(write, release.app, vec![line]).await?;
     Ok(Some(dyno))
 }
 
@@ -64,9 +64,6 @@ pub async fn finish_command(ops: &Ops, id: ReleaseId, success: bool) -> Result<O
     } else {
         lines.push(format!("Release v{} command failed", release.version));
     }
-    write.commit().await?;
-    for line in lines {
-        ops.say(release.app, line);
-    }
+    ops.commit(write, release.app, lines).await?;
     Ok(Some(release))
 }

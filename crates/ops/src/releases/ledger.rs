@@ -25,16 +25,7 @@ pub(crate) struct New<'a> {
 /// A release that was made, and what the app's log is to say about it once that lasts.
 pub(crate) struct Made {
     pub(crate) release: Release,
-    lines: Vec<String>,
-}
-
-impl Made {
-    /// Tells the app's log. After the commit.
-    pub(crate) fn announce(self, ops: &Ops) {
-        for line in self.lines {
-            ops.say(self.release.app, line);
-        }
-    }
+    pub(crate) lines: Vec<String>,
 }
 
 /// Adds the app's next release, and makes it current unless a release command comes first. `app` is

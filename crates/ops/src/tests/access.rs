@@ -101,26 +101,38 @@ async fn everybody_may_do_what_the_table_says() {
     ];
     let mut count = 0;
     for intent in intents() {
+        // A fresh app for each attempt that might work; one that was refused has changed nothing.
+        let mut fresh = None;
         for (name, actor) in ACTORS.iter().zip(&actors) {
-            count += 1;
-            let app = format!("app-{count}");
-            let input = apps::Create { name: Some(app.clone()), ..Default::default() };
-            apps::create(&world.ops, &owner, input).await.unwrap();
-            for guest in [&collaborator, &second] {
-                collaborators::create(&world.ops, &owner, &app, &guest.account.email).await.unwrap();
-            }
-            world.deploy(&app, &[("web", "x")]).await;
-            world.deploy(&app, &[("web", "x")]).await;
-
-            let result = (intent.attempt)(world.ops.clone(), actor.clone(), app).await;
+            let app = match fresh.take() {
+                Some(app) => app,
+                None => {
+                    count += 1;
+                    shared_app(&world, &owner, [&collaborator, &second], &format!("app-{count}")).await
+                }
+            };
+            let result = (intent.attempt)(world.ops.clone(), actor.clone(), app.clone()).await;
             let what = format!("{} by {name}: {result:?}", intent.name);
             if intent.allowed.split(' ').any(|word| word == *name) {
                 assert!(result.is_ok(), "{what}");
             } else {
                 assert!(matches!(result, Err(Error::Forbidden(_))), "{what}");
+                fresh = Some(app);
             }
         }
     }
+}
+
+/// An app with guests, and a release to roll back to.
+async fn shared_app(world: &World, owner: &Actor, guests: [&Actor; 2], name: &str) -> String {
+    let input = apps::Create { name: Some(name.into()), ..Default::default() };
+    apps::create(&world.ops, owner, input).await.unwrap();
+    for guest in guests {
+        collaborators::create(&world.ops, owner, name, &guest.account.email).await.unwrap();
+    }
+    world.deploy(name, &[("web", "x")]).await;
+    world.set(name, &[("NEWER", Some("x"))]).await.unwrap();
+    name.to_owned()
 }
 
 #[tokio::test]

@@ -75,3 +75,28 @@ async fn a_change_survives_a_restart() {
     let vars = config_vars::info(&world.ops, &world.admin, &app).await.unwrap();
     assert_eq!(vars.0["A"], "ünïcode\nlines");
 }
+
+#[tokio::test]
+async fn a_client_that_hangs_up_anywhere_leaves_all_of_a_change_or_nothing() {
+    let world = World::new().await;
+    let app = world.app("shop").await;
+    for polls in 0..60 {
+        let changes = [(format!("VAR_{polls}"), Some("x".to_owned()))].into();
+        let mut change = Box::pin(config_vars::update(&world.ops, &world.admin, &app, changes));
+        let mut left = polls;
+        std::future::poll_fn(|context| {
+            left -= 1;
+            if left < 0 { std::task::Poll::Ready(()) } else { change.as_mut().poll(context).map(drop) }
+        })
+        .await;
+    }
+    // Waits for a commit that goes on by itself.
+    drop(world.ops.store().write().await.unwrap());
+    let vars = config_vars::info(&world.ops, &world.admin, &app).await.unwrap();
+    let releases = crate::releases::list(&world.ops, &world.admin, &app).await.unwrap();
+    let versions: Vec<_> = releases.iter().map(|info| info.release.version).collect();
+    assert_eq!(versions, (1..=u32::try_from(vars.0.len()).unwrap() + 2).collect::<Vec<_>>());
+    let told = world.said().iter().filter(|line| line.starts_with("Release v")).count();
+    assert_eq!(told, vars.0.len(), "the log speaks of what happened, and of all of it");
+    assert!((1..60).contains(&vars.0.len()), "some were cut short and some were not");
+}
