@@ -19,7 +19,7 @@ use uuid::Uuid;
 use wire::browser_login::{Begin, Begun, Outcome};
 
 /// How long a login may take; the CLI gives up then too.
-const LIFE: Duration = Duration::from_secs(600);
+const LIFE: Duration = Duration::from_mins(10);
 /// Seconds that a token from a browser is good for: a year, as on Heroku.
 const TOKEN_LIFE: i64 = 365 * 24 * 3600;
 /// How many logins may wait at once. They are asked for without proof of anything, so their number

@@ -29,7 +29,7 @@ pub(crate) async fn get_source(
     let source = ops::sources::by_download_key(api.ops(), &key).await?;
     let digest = source.digest.ok_or_else(|| ApiError::not_found("source"))?;
     let blob = api.blobs().get(&digest).await.map_err(|error| ApiError::internal(&error))?;
-    download(blob.ok_or_else(|| ApiError::not_found("source"))?)
+    blob.map(download).ok_or_else(|| ApiError::not_found("source"))
 }
 
 /// `PUT /uploads/slugs/{key}`
@@ -50,16 +50,16 @@ pub(crate) async fn put_slug(
 pub(crate) async fn get_slug(State(api): State<Api>, Path(key): Path<String>) -> Result<Response, ApiError> {
     let slug = ops::slugs::by_upload_key(api.ops(), &key).await?;
     let blob = api.blobs().get_slug(&slug).await.map_err(|error| ApiError::internal(&error))?;
-    download(blob.ok_or_else(|| ApiError::not_found("slug"))?)
+    blob.map(download).ok_or_else(|| ApiError::not_found("slug"))
 }
 
 fn stream(body: Body) -> ByteStream {
     body.into_data_stream().map_err(io::Error::other).boxed()
 }
 
-fn download(blob: ByteStream) -> Result<Response, ApiError> {
+fn download(blob: ByteStream) -> Response {
     let headers = [(header::CONTENT_TYPE, "application/gzip"), (header::CACHE_CONTROL, "private")];
-    Ok((headers, Body::from_stream(blob)).into_response())
+    (headers, Body::from_stream(blob)).into_response()
 }
 
 impl From<UploadError> for ApiError {

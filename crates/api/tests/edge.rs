@@ -1,5 +1,8 @@
 //! What holds for every request: version, login, ranges, tags, ids, limits, errors.
 
+#![expect(clippy::unwrap_used, reason = "a test that meets an error fails there and then")]
+#![expect(unreachable_pub, reason = "nothing is reachable from a test; `pub` tells what a module is for")]
+
 mod support;
 
 use http::StatusCode;

@@ -1,5 +1,8 @@
 //! Logs, output, uploads and the browser's login: what works by a secret address.
 
+#![expect(clippy::unwrap_used, reason = "a test that meets an error fails there and then")]
+#![expect(unreachable_pub, reason = "nothing is reachable from a test; `pub` tells what a module is for")]
+
 mod support;
 
 use api::OutputOf;
@@ -116,6 +119,10 @@ async fn sources_go_in_and_come_back() {
     assert_eq!(world.send("GET", &get, &[], "").await.status, StatusCode::NOT_FOUND);
     assert_eq!(world.send("PUT", &put, &[], "a tarball").await.status, 200);
     assert_eq!(&world.send("GET", &get, &[], "").await.bytes[..], b"a tarball");
+    assert_eq!(world.send("PUT", &put, &[], "another").await.status, StatusCode::NOT_FOUND);
+
+    let source = world.request("POST", "/sources", Value::Null).await.body;
+    let put = world.path_of(source["source_blob"]["put_url"].as_str().unwrap());
     let big = "x".repeat(support::LIMIT as usize + 1);
     let answer = world.send("PUT", &put, &[], &big).await;
     assert_eq!((answer.status.as_u16(), answer.body["id"].as_str()), (413, Some("payload_too_large")));

@@ -78,6 +78,17 @@ pub struct Update {
     pub build_stack: Option<Identity>,
 }
 
+/// An app as `POST /filters/apps` answers it: with what concerns apps of teams.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilteredApp {
+    #[serde(flatten)]
+    pub app: App,
+    /// Whether whoever asks has joined an app of their team.
+    pub joined: bool,
+    /// Whether an app of a team is closed to members who have not joined it.
+    pub locked: bool,
+}
+
 /// Body of `POST /filters/apps`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

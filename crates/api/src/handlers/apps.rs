@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use http::StatusCode;
 use ops::apps::AppInfo;
-use wire::app::{App, Create, Filter, Update};
+use wire::app::{App, Create, Filter, FilteredApp, Update};
 
 /// By what lists of apps can be ordered.
 const ORDER: &[&str] = &["name", "id"];
@@ -53,7 +53,9 @@ pub(crate) async fn filter(
 ) -> Result<Page, ApiError> {
     let mut list = ops::apps::list(api.ops(), &actor).await?;
     list.retain(|info| body.within.id.contains(&info.app.id.0));
-    page(&api, &origin, &range, &list)
+    let filtered = |info| FilteredApp { app: shape(&api, &origin, info), joined: false, locked: false };
+    let list: Vec<_> = list.iter().map(filtered).collect();
+    Page::select(&range, ORDER, &list)
 }
 
 /// `POST /apps`

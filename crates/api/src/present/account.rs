@@ -9,7 +9,7 @@ pub(crate) fn account(account: &Account) -> wire::account::Account {
     wire::account::Account {
         id: account.id.0,
         email: account.email.clone(),
-        name: account.name.clone().filter(|name| !name.is_empty()),
+        name: account.name.clone(),
         allow_tracking: false,
         beta: false,
         federated: false,

@@ -83,11 +83,6 @@ impl Schema {
         link.target.as_ref().is_some_and(|target| target.get("items").is_some())
     }
 
-    /// Whether the schema says what the answer is.
-    pub fn has_target(link: &SchemaLink) -> bool {
-        link.target.is_some()
-    }
-
     fn validator(&self, target: &Value) -> Validator {
         let mut document = Map::new();
         document.insert("definitions".into(), Value::Object(self.definitions.clone()));
