@@ -92,8 +92,18 @@ impl Work {
 
 impl Drop for Work {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.root) {
-            tracing::warn!(path = %self.root.display(), %error, "a build's working directory stays behind");
+        let root = std::mem::take(&mut self.root);
+        let remove = move || {
+            if let Err(error) = std::fs::remove_dir_all(&root) {
+                tracing::warn!(path = %root.display(), %error, "a build's working directory stays behind");
+            }
+            // The build's own directory, unless something else is kept there.
+            let _ = root.parent().map(std::fs::remove_dir);
+        };
+        // It can take a second, for which nobody should have to wait.
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(remove)),
+            Err(_) => remove(),
         }
     }
 }

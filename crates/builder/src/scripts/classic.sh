@@ -3,7 +3,7 @@
 . /kigo/common.sh
 
 cache=/tmp/codon/tmp/cache
-export GIT_TERMINAL_PROMPT=0 GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
+export GIT_TERMINAL_PROMPT=0
 
 fetch_git() {
     local url=$1 ref=$2
@@ -31,6 +31,9 @@ unpack_archive() {
 }
 
 fetch() {
+    # A local repository belongs to somebody else, of which git has to be told in a file.
+    printf '[safe]\n\tdirectory = *\n' > /tmp/fetch.gitconfig
+    local -x GIT_CONFIG_GLOBAL=/tmp/fetch.gitconfig
     case $1 in
         git) fetch_git "$2" "$3" ;;
         archive) curl --silent --show-error --fail --location --retry 2 --connect-timeout 20 "$2" | unpack_archive ;;

@@ -1,14 +1,14 @@
 # What both layers' archives have in common.
 
 # Lists the root's files, sorted and ended by NUL, without what belongs to a running machine or
-# differs from one installation to the next. Arguments narrow it down.
+# tells of this host (its proxy, say). Arguments narrow it down.
 listed() {
     find . -xdev \
         \( -path ./proc -o -path ./sys -o -path ./dev -o -path './run/*' -o -path './tmp/*' \
         -o -path './var/lib/apt/lists/*' -o -path './var/cache/apt/*' -o -path './var/log/*' \) -prune \
         -o ! -path ./var/cache/ldconfig/aux-cache ! -path './var/lib/dpkg/*-old' \
         ! -path './var/cache/debconf/*-old' ! -path ./etc/machine-id ! -path ./etc/resolv.conf \
-        ! -path ./etc/hostname ! -path ./etc/apt/apt.conf.d/99mmdebstrap \
+        ! -path ./etc/hostname ! -path ./etc/apt/sources.list ! -path './etc/apt/apt.conf.d/*mmdebstrap' \
         "$@" -print0 | LC_ALL=C sort -z
 }
 

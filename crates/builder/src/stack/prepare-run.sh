@@ -6,3 +6,4 @@ printf 'dyno:*:20000:0:99999:7:::\n' >> /etc/shadow
 mkdir -p /app
 chown 1000:1000 /app
 chmod 0755 /app
+printf 'APT::Install-Recommends "false";\n' > /etc/apt/apt.conf.d/90kigo

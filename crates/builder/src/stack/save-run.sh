@@ -8,9 +8,11 @@ root=$1
 cd "$root"
 listed > "$KIGO_OUT/before"
 tar_layer -f "$KIGO_OUT/run.tar" -T "$KIGO_OUT/before"
-# Here other file systems are mounted now.
-mkdir -p "$KIGO_OUT/mounts/proc" "$KIGO_OUT/mounts/sys" "$KIGO_OUT/mounts/dev"
-cd "$KIGO_OUT/mounts"
-printf './dev\0./proc\0./sys\0' | tar_layer -r -f "$KIGO_OUT/run.tar" -T -
+# What was left out but has to be there: places to mount something on, and apt's sources without
+# the password that the mirror may want.
+mkdir -p "$KIGO_OUT/more/proc" "$KIGO_OUT/more/sys" "$KIGO_OUT/more/dev" "$KIGO_OUT/more/etc/apt"
+sed 's#://[^@/ ]*@#://#' etc/apt/sources.list > "$KIGO_OUT/more/etc/apt/sources.list"
+cd "$KIGO_OUT/more"
+printf './dev\0./etc/apt/sources.list\0./proc\0./sys\0' | tar_layer -r -f "$KIGO_OUT/run.tar" -T -
 : > "$KIGO_OUT/marker"
 echo "I: the run image is complete; adding what builds need..."

@@ -62,7 +62,9 @@ impl App {
         let packages = lock.as_ref().and_then(|lock| lock.get("packages")).and_then(Value::as_object);
         let any = |flag: &str| {
             // Without the list of lockfile version 2, everything is possible.
-            packages.is_none_or(|all| all.values().any(|one| one.get(flag) == Some(&Value::Bool(true))))
+            let has = |one: &Value| one.get(flag) == Some(&Value::Bool(true));
+            // The entry without a name is the app itself.
+            packages.is_none_or(|all| all.iter().any(|(path, one)| !path.is_empty() && has(one)))
         };
         let scripts = package.get("scripts").and_then(Value::as_object).cloned().unwrap_or_default();
         let has_installed_modules = tree.join("node_modules").symlink_metadata().is_ok_and(|m| m.is_dir());
@@ -254,6 +256,7 @@ mod tests {
             (r#"{"":{"name":"x"},"node_modules/a":{}}"#, false, false, false),
             (r#"{"node_modules/a":{"dev":true}}"#, true, false, false),
             (r#"{"node_modules/a":{"hasInstallScript":true}}"#, false, true, false),
+            (r#"{"":{"hasInstallScript":true},"node_modules/a":{}}"#, false, false, false),
             (r#"{"node_modules/a":{"link":true,"resolved":"lib/a"},"lib/a":{}}"#, false, false, true),
         ] {
             let lock = format!(r#"{{"packages":{packages}}}"#);
