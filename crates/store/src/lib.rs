@@ -92,6 +92,8 @@ impl Store {
             .acquire_timeout(Duration::from_mins(1))
             .idle_timeout(None)
             .max_lifetime(None)
+            // A file does not hang up.
+            .test_before_acquire(false)
             .connect_with(options.clone())
             .await
             .map_err(StoreError::Database)?;
@@ -99,6 +101,7 @@ impl Store {
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(Duration::from_mins(1))
+            .test_before_acquire(false)
             .connect_lazy_with(options.pragma("query_only", "ON"));
         let inner =
             Inner { readers, writer, keys: Arc::new(keys), feed: Arc::new(feed::Feed::new()), _lock: lock };

@@ -104,12 +104,11 @@ async fn everybody_may_do_what_the_table_says() {
         // A fresh app for each attempt that might work; one that was refused has changed nothing.
         let mut fresh = None;
         for (name, actor) in ACTORS.iter().zip(&actors) {
-            let app = match fresh.take() {
-                Some(app) => app,
-                None => {
-                    count += 1;
-                    shared_app(&world, &owner, [&collaborator, &second], &format!("app-{count}")).await
-                }
+            let app = if let Some(app) = fresh.take() {
+                app
+            } else {
+                count += 1;
+                shared_app(&world, &owner, [&collaborator, &second], &format!("app-{count}")).await
             };
             let result = (intent.attempt)(world.ops.clone(), actor.clone(), app.clone()).await;
             let what = format!("{} by {name}: {result:?}", intent.name);
