@@ -91,7 +91,7 @@ impl Paths {
         self.directory.join("exit.json")
     }
 
-    /// Locked (`flock`) from before `spec.json` appears until the shim is gone.
+    /// Locked (`F_OFD_SETLK`) from before `spec.json` appears until the shim is gone.
     pub fn lock(&self) -> PathBuf {
         self.directory.join("shim.lock")
     }

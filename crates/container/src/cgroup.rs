@@ -85,6 +85,15 @@ impl Group {
         warnings
     }
 
+    /// The files that take the process ids of newcomers, one in each hierarchy.
+    pub fn process_files(&self) -> Vec<PathBuf> {
+        self.hierarchies
+            .mounts()
+            .into_iter()
+            .map(|mount| mount.join(&self.path).join("cgroup.procs"))
+            .collect()
+    }
+
     /// Processes in the group, as the host numbers them.
     pub fn processes(&self) -> Vec<i32> {
         let mut found: Vec<i32> = Vec::new();

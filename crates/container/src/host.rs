@@ -16,7 +16,7 @@ use crate::spool::SpoolReader;
 use crate::state::{self, Ended, Phase, State};
 use engine::{ContainerId, ContainerSpec, Exit, Status};
 use jiff::Timestamp;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{FcntlArg, fcntl};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -178,10 +178,10 @@ impl Host {
         let paths = self.prepare(id)?;
         let lock =
             File::options().create(true).append(true).open(paths.lock()).doing("open the shim's lock")?;
-        let Ok(lock) = Flock::lock(lock, FlockArg::LockExclusiveNonblock) else {
+        if fcntl(&lock, FcntlArg::F_OFD_SETLK(&exclusive())).is_err() {
             // Somebody spawned it already, perhaps this moment.
             return Ok(());
-        };
+        }
         if paths.spec().exists() {
             return Ok(());
         }
@@ -201,7 +201,6 @@ impl Host {
         }
         // The lock goes to the shim as its standard input: it is held without a gap from before
         // the container was known until the shim is gone.
-        let lock = lock.try_clone().doing("hand the shim its lock")?;
         if let Err(error) = self.start_shim(&paths, lock).await {
             let failure = Some(format!("the shim could not be started: {error}"));
             let exit = Exit { code: 128, out_of_memory: false, timed_out: false, killed: false, failure };
@@ -234,7 +233,7 @@ impl Host {
     pub fn observe(&self, id: ContainerId) -> Result<Observed, HostError> {
         let bundle = self.bundle(id)?.ok_or(HostError::NotFound(id))?;
         let paths = self.paths(id);
-        let alive = self.shim_lives(&paths)?;
+        let alive = shim_lives(&paths)?;
         let state: Option<State> = state::read_json(&paths.state()).doing("read the container's state")?;
         let ended: Option<Ended> = state::read_json(&paths.exit()).doing("read the container's exit")?;
         let status = match (&ended, &state) {
@@ -311,7 +310,7 @@ impl Host {
                     if !paths.spec().exists() {
                         return Err(HostError::NotFound(id));
                     }
-                    if paths.exit().exists() || !self.shim_lives(&paths)? {
+                    if paths.exit().exists() || !shim_lives(&paths)? {
                         return Err(HostError::Ended(id));
                     }
                     // A shim listens a few milliseconds after it was started.
@@ -354,7 +353,7 @@ impl Host {
     async fn end_shim(&self, id: ContainerId, paths: &Paths) -> Result<(), HostError> {
         let deadline = Instant::now() + Duration::from_secs(5);
         let mut asked = false;
-        while self.shim_lives(paths)? {
+        while shim_lives(paths)? {
             if !asked && !paths.exit().exists() {
                 asked = true;
                 if let Ok(mut client) = Client::connect(paths).await {
@@ -363,39 +362,11 @@ impl Host {
                 }
             }
             if Instant::now() > deadline {
-                self.kill_shim(id, paths)?;
+                kill_shim(id, paths)?;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         Ok(())
-    }
-
-    /// The kernel kills the container's init with the shim.
-    fn kill_shim(&self, id: ContainerId, paths: &Paths) -> Result<(), HostError> {
-        let step = || format!("kill the shim of container {id}");
-        let Some(state) = state::read_json::<State>(&paths.state()).doing(step())? else { return Ok(()) };
-        let Some(pid) = rustix::process::Pid::from_raw(state.shim) else { return Ok(()) };
-        let Ok(pidfd) = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()) else {
-            return Ok(());
-        };
-        // Only while the lock is held is the number surely the shim's.
-        if self.shim_lives(paths)? {
-            rustix::process::pidfd_send_signal(pidfd, rustix::process::Signal::KILL).doing(step())?;
-        }
-        Ok(())
-    }
-
-    fn shim_lives(&self, paths: &Paths) -> Result<bool, HostError> {
-        let file = match File::open(paths.lock()) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(error).doing("open the shim's lock"),
-        };
-        match Flock::lock(file, FlockArg::LockSharedNonblock) {
-            Ok(_) => Ok(false),
-            Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(true),
-            Err((_, error)) => Err(error).doing("test the shim's lock"),
-        }
     }
 
     fn bundle(&self, id: ContainerId) -> Result<Option<Bundle>, HostError> {
@@ -420,6 +391,46 @@ impl Host {
 
     fn release_users(&self, id: ContainerId) {
         self.users.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, owner| *owner != id);
+    }
+}
+
+/// Kills a shim that does not end by itself. The kernel kills the container's init with the shim.
+fn kill_shim(id: ContainerId, paths: &Paths) -> Result<(), HostError> {
+    let step = || format!("kill the shim of container {id}");
+    let Some(state) = state::read_json::<State>(&paths.state()).doing(step())? else { return Ok(()) };
+    let Some(pid) = rustix::process::Pid::from_raw(state.shim) else { return Ok(()) };
+    let Ok(pidfd) = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()) else {
+        return Ok(());
+    };
+    // Only while the lock is held is the number surely the shim's.
+    if shim_lives(paths)? {
+        rustix::process::pidfd_send_signal(pidfd, rustix::process::Signal::KILL).doing(step())?;
+    }
+    Ok(())
+}
+
+/// Whether a shim, or a server about to start one, holds the container's lock.
+fn shim_lives(paths: &Paths) -> Result<bool, HostError> {
+    let file = match File::open(paths.lock()) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error).doing("open the shim's lock"),
+    };
+    // Asks only; taking the lock for a moment could be in a spawn's way.
+    let mut held = exclusive();
+    fcntl(&file, FcntlArg::F_OFD_GETLK(&mut held)).doing("test the shim's lock")?;
+    Ok(i32::from(held.l_type) != libc::F_UNLCK)
+}
+
+/// The lock of a container: on its open file, so that it passes from the server to the shim and
+/// ends with whoever of them has the file open last (`F_OFD_SETLK`, fcntl(2)).
+fn exclusive() -> libc::flock {
+    libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
     }
 }
 

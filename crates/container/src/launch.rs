@@ -12,13 +12,16 @@ mod message;
 pub(crate) use inside::set_size;
 pub(crate) use message::{Channel as InitChannel, Report as InitReport};
 
+use crate::bundle::{Bundle, Paths};
 use crate::cgroup::Group;
 use crate::error::{Doing, Failure};
+use crate::oci;
 use crate::rootfs::{self, Root};
 use crate::sys;
 use engine::{ContainerSpec, Terminal};
 use message::{Channel, Order, Report};
 use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Signal, pidfd_send_signal};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -30,10 +33,19 @@ pub struct Launched {
     pub pidfd: OwnedFd,
     /// `None` when init has said its last word.
     channel: Option<Channel>,
+    /// Somebody else launched it.
+    foreign: Option<Foreign>,
+    started: bool,
     /// What the program prints; with a pseudo-terminal, its other side, to be written as well.
     pub output: Option<OwnedFd>,
     /// Write side of the program's standard input, for `Terminal::Pipes`.
     pub input: Option<OwnedFd>,
+}
+
+/// What an OCI runtime needs in the place of our own init.
+struct Foreign {
+    runtime: oci::Runtime,
+    group: Group,
 }
 
 /// What the container has to tell after [`Launched::start`].
@@ -48,9 +60,36 @@ pub enum Progress {
 
 impl Launched {
     /// Lets init start the program.
-    pub fn start(&self) -> Result<(), Failure> {
+    pub fn start(&mut self) -> Result<(), Failure> {
+        self.started = true;
+        if let Some(foreign) = &self.foreign {
+            // Says in init's place what there is to say, and no more.
+            let (ours, theirs) = Channel::pair().doing("make the channel to the container")?;
+            foreign.runtime.start()?;
+            theirs.send_report(&Report::Started, None).doing("report the start")?;
+            self.channel = Some(ours);
+            return Ok(());
+        }
         let Some(channel) = &self.channel else { return Ok(()) };
         channel.order(Order::Start).doing("tell the container to start its program")
+    }
+
+    /// Whether init was told to start the program. It may be running then, reported or not.
+    pub fn was_started(&self) -> bool {
+        self.started
+    }
+
+    /// A signal to every process inside. They may all have ended this moment.
+    pub fn signal(&self, signal: Signal) {
+        match &self.foreign {
+            // Init passes it on.
+            None => drop(pidfd_send_signal(&self.pidfd, signal)),
+            Some(foreign) => {
+                for pid in foreign.group.processes() {
+                    drop(sys::kill(pid, signal.as_raw()));
+                }
+            }
+        }
     }
 
     /// Readable when [`Launched::progress`] has something; `None` when it never will.
@@ -82,6 +121,20 @@ struct Streams {
     inside: Option<inside::Standard>,
     output: Option<OwnedFd>,
     input: Option<OwnedFd>,
+}
+
+/// As [`launch`], but by the OCI runtime that the bundle names.
+pub(crate) fn launch_with_runtime(
+    bundle: &Bundle,
+    paths: &Paths,
+    root: &Root,
+    group: &Group,
+    warnings: &mut Vec<String>,
+) -> Result<Launched, Failure> {
+    let oci::Created { init, pidfd, output, input, runtime } =
+        oci::create(bundle, paths, root, group, warnings)?;
+    let foreign = Some(Foreign { runtime, group: group.clone() });
+    Ok(Launched { init, pidfd, channel: None, foreign, started: false, output: Some(output), input })
 }
 
 /// Launches the container's init and returns when it is ready to start the program. The caller is
@@ -124,7 +177,15 @@ pub(crate) fn launch(
         .or(streams.output)
         .ok_or_else(|| io::Error::other("no terminal was sent"))
         .doing("set the container up")?;
-    Ok(Launched { init, pidfd, channel: Some(ours), output: Some(output), input: streams.input })
+    Ok(Launched {
+        init,
+        pidfd,
+        channel: Some(ours),
+        foreign: None,
+        started: false,
+        output: Some(output),
+        input: streams.input,
+    })
 }
 
 fn streams(spec: &ContainerSpec, uid_base: u32) -> Result<Streams, Failure> {

@@ -17,7 +17,7 @@ use crate::cgroup::{self, Group, Hierarchies};
 use crate::error::{Doing, Failure};
 use crate::spool::Spool;
 use crate::state::{self, Ended, Phase, State};
-use crate::{launch, rootfs, sys};
+use crate::{launch, oci, rootfs, sys};
 use engine::Exit;
 use jiff::Timestamp;
 use std::ffi::OsString;
@@ -90,9 +90,11 @@ fn hold(paths: &Paths) -> Result<(), Failure> {
         Err(failure) => {
             // Nobody has listened yet, so nobody needs to be told.
             complain(&failure.story());
-            Ok(record_failure(paths, failure.story()))
+            record_failure(paths, failure.story());
+            Ok(())
         }
     };
+    oci::forget(&bundle, paths);
     tear_down(paths, &group);
     ended
 }
@@ -110,7 +112,11 @@ fn set_up(
     warnings.extend(group.limit(&bundle.spec.limits));
     let root = rootfs::build(bundle, paths)?;
     warnings.extend(root.warnings.iter().cloned());
-    let launched = launch::launch(&bundle.spec, &root, group, warnings);
+    let launched = if bundle.runtime.is_some() {
+        launch::launch_with_runtime(bundle, paths, &root, group, warnings)
+    } else {
+        launch::launch(&bundle.spec, &root, group, warnings)
+    };
     // The root may be let go of again.
     rustix::process::chdir("/").doing("leave the root")?;
     launched

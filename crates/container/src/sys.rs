@@ -277,6 +277,24 @@ pub(crate) fn kill(pid: i32, signal: i32) -> io::Result<()> {
     Ok(())
 }
 
+/// Replaces what `ps` shows of this process: its arguments, in place, by `title`. What was longer
+/// than the title becomes zero bytes. Nothing may look at this process's arguments afterwards.
+pub(crate) fn replace_arguments(title: &str) -> io::Result<()> {
+    // proc(5): fields 48 and 49 of `stat`, `arg_start` and `arg_end`, the second field in brackets.
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let mut fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ').skip(48 - 3);
+    let mut address =
+        || fields.next().and_then(|field| field.trim().parse::<usize>().ok()).filter(|at| *at != 0);
+    let (Some(start), Some(end)) = (address(), address()) else { return Err(io::ErrorKind::NotFound.into()) };
+    for (offset, at) in (start..end).enumerate() {
+        let byte = title.as_bytes().get(offset).copied().unwrap_or(0);
+        // SAFETY: the kernel says that the process's arguments lie there; this process is a fresh
+        // child of one thread and holds no reference to them.
+        unsafe { (at as *mut u8).write_volatile(byte) };
+    }
+    Ok(())
+}
+
 /// Drops capability `number` from the bounding set; false when the kernel knows no such number.
 pub(crate) fn drop_bounding_capability(number: u32) -> io::Result<bool> {
     // SAFETY: plain numbers.

@@ -71,6 +71,7 @@ fn field(text: &str, name: &str) -> Option<u64> {
 mod tests {
     use super::super::{Group, Hierarchies};
     use super::*;
+    use std::fmt::Write;
     use std::fs;
 
     fn group(mountinfo: &str) -> Group {
@@ -94,7 +95,7 @@ mod tests {
             let group = directory.path().join(controller).join("parent/group");
             fs::create_dir_all(&group).unwrap();
             fs::write(group.join(file), content).unwrap();
-            mountinfo += &format!("1 1 0:1 / {at}/{controller} rw - cgroup cgroup rw,{controller}\n");
+            writeln!(mountinfo, "1 1 0:1 / {at}/{controller} rw - cgroup cgroup rw,{controller}").unwrap();
         }
         let reader = UsageReader::open(&group(&mountinfo));
         let expected =

@@ -27,6 +27,10 @@ pub(super) struct Standard {
     pub output: OwnedFd,
 }
 
+/// What init is called in a list of processes.
+const TITLE: &str = "kigo-init";
+const TITLE_C: &std::ffi::CStr = c"kigo-init";
+
 /// Parts of `/proc` that show or steer the machine rather than the container: made read-only, or
 /// hidden. Docker's lists (moby, oci/defaults.go).
 const READ_ONLY: [&str; 5] = ["proc/bus", "proc/fs", "proc/irq", "proc/sys", "proc/sysrq-trigger"];
@@ -65,6 +69,9 @@ fn prepare(
     let streams = standard.iter().flat_map(|standard| standard.input.iter().chain([&standard.output]));
     let keep: Vec<_> = streams.map(AsFd::as_fd).chain([channel.as_fd()]).collect();
     sys::close_all_but(&keep).doing("close the shim's files")?;
+    // The shim's arguments say where on the host the container's directory is.
+    sys::replace_arguments(TITLE).doing("hide the shim's arguments")?;
+    rustix::thread::set_name(TITLE_C).doing("hide the shim's name")?;
     expect(channel, Order::Continue)?;
     rustix::thread::set_thread_res_gid(rustix::fs::Gid::ROOT, rustix::fs::Gid::ROOT, rustix::fs::Gid::ROOT)
         .doing("become the container's root")?;

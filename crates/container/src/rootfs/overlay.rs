@@ -39,29 +39,33 @@ pub(super) fn mount(
         Ownership::Attached => &[Ownership::Attached],
         Ownership::Identity => &[Ownership::Identity],
     };
-    let mut result = Err(io::Error::from(io::ErrorKind::Unsupported)).doing("overlay the layers");
-    for way in ways {
-        result = match way {
+    let mut refusals = Vec::new();
+    for (index, way) in ways.iter().enumerate() {
+        let result = match way {
             Ownership::Identity => plain(bundle, paths, writable),
             Ownership::Attached => shifted(bundle, paths, writable, attached),
             Ownership::Best | Ownership::Detached => shifted(bundle, paths, writable, detached),
         };
-        match &result {
-            Ok(_) if *way == Ownership::Identity => warnings.push(
-                "idmapped mounts do not work here: this container shares its user ids with others".to_owned(),
-            ),
-            Ok(_) => {}
-            Err(error) => warnings.push(error.story()),
-        }
-        if result.is_ok() {
-            break;
+        match result {
+            Ok(overlay) => {
+                // A better way that this kernel merely lacks is nothing to warn of.
+                if *way == Ownership::Identity {
+                    warnings.append(&mut refusals);
+                    warnings.push("this container shares its user ids with others".to_owned());
+                }
+                return Ok(overlay);
+            }
+            Err(failure) if index + 1 < ways.len() && is_lack(&failure) => refusals.push(failure.story()),
+            Err(failure) => return Err(failure),
         }
     }
-    if result.is_ok() && warnings.last().is_none_or(|last| !last.starts_with("idmapped mounts")) {
-        // A better way that an older kernel lacks is nothing to warn of.
-        warnings.retain(|warning| !warning.contains("overlay the layers"));
-    }
-    result
+    Err(io::Error::from(io::ErrorKind::Unsupported)).doing("overlay the layers")
+}
+
+/// Whether the kernel says that it cannot do a thing, rather than that something is wrong with it.
+fn is_lack(failure: &Failure) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
+    matches!(failure.reason().kind(), InvalidInput | PermissionDenied | Unsupported)
 }
 
 type Way = fn(&Bundle, &Paths, &Writable, BorrowedFd<'_>) -> Result<(), Failure>;
@@ -125,7 +129,8 @@ fn plain(bundle: &Bundle, paths: &Paths, writable: &Writable) -> Result<Overlay,
         // Bound to short names, because all of them have to fit into one page.
         let point = paths.directory().join(format!("l/{number}"));
         fs::create_dir_all(&point).doing(step)?;
-        rustix::mount::mount_bind(layer.as_path(), &point).doing(step)?;
+        rustix::mount::mount_bind(layer.as_path(), &point)
+            .doing(format!("open the layer {}", layer.display()))?;
     }
     let lowers: Vec<_> = (0..bundle.layers.len()).rev().map(|number| format!("l/{number}")).collect();
     classic(&lowers.join(":"), paths, writable).doing(step)?;

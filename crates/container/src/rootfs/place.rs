@@ -24,8 +24,9 @@ impl Owner {
         Self { user, group }
     }
 
+    /// Also of what is open as a path only, like a fresh mount.
     pub(super) fn take(self, file: impl AsFd) -> rustix::io::Result<()> {
-        rustix::fs::fchown(file, Some(self.user), Some(self.group))
+        rustix::fs::chownat(file, "", Some(self.user), Some(self.group), AtFlags::EMPTY_PATH)
     }
 
     pub(super) fn take_at(self, directory: impl AsFd, name: &str) -> rustix::io::Result<()> {

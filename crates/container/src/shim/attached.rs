@@ -24,7 +24,7 @@ pub(super) struct Attached {
     to_client: Vec<u8>,
 }
 
-/// Whether the client is still there.
+/// Whether the client left this moment.
 #[derive(PartialEq, Eq)]
 pub(super) enum Line {
     Open,
@@ -70,7 +70,9 @@ impl Attached {
     /// Moves what can be moved, given what the poll said about the client.
     pub(super) fn pump(&mut self, client: PollFlags) -> Line {
         if self.client.is_none() {
-            return Line::HungUp;
+            self.read_program();
+            self.to_client.clear();
+            return Line::Open;
         }
         self.read_client();
         self.write_program();
@@ -109,10 +111,13 @@ impl Attached {
         }
     }
 
-    /// Lets go of client and program. With a terminal, the kernel tells the program.
+    /// Lets go of the client. A terminal is closed, of which the kernel tells the program; what a
+    /// program prints into a pipe goes nowhere, so that it may end in its own way.
     fn hang_up(&mut self) {
         self.client = None;
-        self.output = None;
+        if self.is_terminal {
+            self.output = None;
+        }
         self.input = None;
         self.to_client.clear();
         self.to_program.clear();
@@ -178,9 +183,8 @@ impl Attached {
                 self.to_client.extend_from_slice(&buffer[..length]);
                 true
             }
-            Err(Errno::AGAIN | Errno::INTR) => false,
-            // A terminal whose last user is gone says EIO. Another user may open it again as long
-            // as init lives, so keep a terminal until the end; `finish` lets go of it.
+            // Nothing now; or a terminal whose last user is gone (EIO). Another user may open
+            // it again as long as init lives, so a terminal is kept until the end.
             Err(_) => false,
         }
     }

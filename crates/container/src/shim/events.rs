@@ -221,9 +221,9 @@ impl<'a> Loop<'a> {
         }
     }
 
-    /// The first whole read of what the program printed, cut into lines and made visible.
+    /// Reads some of what the program printed, cuts it into lines and makes them visible.
     fn read_output(&mut self) {
-        let mut buffer = [0; 64 << 10];
+        let mut buffer = [0; 16 << 10];
         let Some(output) = &self.output else { return };
         match rustix::io::read(output, &mut buffer) {
             Ok(0) => self.output = None,
@@ -264,7 +264,6 @@ impl<'a> Loop<'a> {
     fn pump(&mut self, client: PollFlags) {
         let Some(attached) = &mut self.attached else { return };
         if attached.pump(client) == Line::HungUp {
-            self.attached = None;
             self.signal(Signal::HUP);
         }
     }
@@ -333,7 +332,7 @@ impl<'a> Loop<'a> {
 
     fn stop(&mut self, grace: Duration) {
         self.stopping = true;
-        if self.state.since.is_none() {
+        if !self.launched.was_started() {
             return self.kill();
         }
         self.signal(Signal::TERM);
@@ -342,10 +341,9 @@ impl<'a> Loop<'a> {
         self.deadlines.kill = [self.deadlines.kill, at].into_iter().flatten().min();
     }
 
-    /// To init, which passes it on to everybody.
+    /// To everybody inside.
     fn signal(&self, signal: Signal) {
-        // It may have ended this moment.
-        let _ = pidfd_send_signal(&self.launched.pidfd, signal);
+        self.launched.signal(signal);
     }
 
     /// Ends init, and with it, by the kernel, every process inside.
@@ -405,7 +403,7 @@ impl<'a> Loop<'a> {
         self.lines.flush(|line| self.spool.push(line, now));
         self.spool.finish(now);
         self.exit.out_of_memory |= self.memory.as_ref().is_some_and(|memory| memory.kills() > 0);
-        if self.stopping && self.state.since.is_none() {
+        if self.stopping && !self.launched.was_started() {
             // It was asked to end before it had begun.
             self.exit.code = 128 + libc::SIGTERM;
         }

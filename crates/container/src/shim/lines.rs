@@ -91,7 +91,7 @@ mod tests {
     fn a_long_line_comes_in_pieces() {
         let exact = [b'x'; MAX_LINE];
         assert_eq!(lines(&[&exact, b"\n"]), [exact.to_vec()]);
-        let long = [b'x'; 2 * MAX_LINE + 5];
+        let long = vec![b'x'; 2 * MAX_LINE + 5];
         let found = lines(&[&long, b"\nnext\n"]);
         assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [MAX_LINE, MAX_LINE, 5, 4]);
     }

@@ -14,7 +14,7 @@ pub(super) struct PortWatch {
 const OFTEN: Duration = Duration::from_millis(25);
 /// After a while nobody is in a hurry any more.
 const SELDOM: Duration = Duration::from_millis(250);
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 impl PortWatch {
     pub(super) fn new(port: u16) -> Self {
