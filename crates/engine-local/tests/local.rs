@@ -8,7 +8,8 @@ use domain::Digest;
 use engine::contract::{self, Subject};
 use engine::fake::Step;
 use engine::{ContainerId, Engine, EngineError, Status};
-use machine::{Machine, control_groups_of, interfaces, on_machine, text_of};
+use engine_local::RuntimeError;
+use machine::{Machine, control_groups_of, interfaces, on_machine, on_machine_with, text_of};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,27 @@ impl Subject for Machine {
 #[test]
 fn the_local_engine_keeps_the_contract() {
     on_machine(async |machine| contract::run(machine).await);
+}
+
+#[test]
+fn crun_keeps_the_contract() {
+    with_runtime("crun");
+}
+
+#[test]
+fn runc_keeps_the_contract() {
+    with_runtime("runc");
+}
+
+#[expect(clippy::print_stderr, reason = "a test that tests nothing says so")]
+fn with_runtime(name: &str) {
+    match name.parse() {
+        Ok(runtime) => on_machine_with(runtime, async |machine| contract::run(machine).await),
+        Err(RuntimeError::Missing(_)) => {
+            eprintln!("{name} is not installed: its contract is not tested here")
+        }
+        Err(error) => panic!("{error}"),
+    }
 }
 
 #[test]

@@ -70,7 +70,8 @@ pub(super) async fn a_client_that_leaves_ends_the_container(contract: Arc<Contra
 
 pub(super) async fn there_is_one_client_and_only_with_a_terminal(contract: Arc<Contract>) {
     let refused = |result: Result<Box<dyn crate::Duplex>, EngineError>| {
-        assert!(matches!(result.err(), Some(EngineError::NotAttachable(_))));
+        let error = result.err();
+        assert!(matches!(error, Some(EngineError::NotAttachable(_))), "{error:?}");
     };
     let id = contract.start_spec(contract.spec_with(Terminal::Pipes, Program::echo())).await;
     contract.until_waiting(id).await;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 pub(super) async fn a_new_engine_finds_what_runs(contract: Arc<Contract>) {
     let id = contract.start(Program::end_on_term(9)).await;
     contract.until_printed(id, "ready").await;
-    let before = contract.status(id).await;
-    assert!(matches!(before, Status::Running { .. }), "{before:?}");
+    let running = contract.until(id, "running", |seen| matches!(seen.status, Status::Running { .. })).await;
+    let before = running.status;
 
     let engine = contract.subject.engine().await;
     let seen = engine.observe().await.expect("observe");
