@@ -18,6 +18,7 @@ pub mod host;
 pub mod init;
 pub mod launch;
 pub mod net;
+mod oci;
 pub mod protocol;
 pub mod rootfs;
 pub mod seccomp;
