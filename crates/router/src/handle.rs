@@ -30,8 +30,7 @@ pub(crate) async fn handle(
         Err(status) => return page(Page::bad_request(status), None),
     };
     let mut record = open_record(&worker, &client, &request, host);
-    let found = head::route_key(&record.host).and_then(|key| Some((worker.shared.routes.find(&key)?, key)));
-    let Some((app, key)) = found.map(|(app, key)| (app, key.into_owned())) else {
+    let Some((app, key)) = find(&worker, &record.host).await else {
         record.status = Some(StatusCode::NOT_FOUND.as_u16());
         return page(Page::no_such_app(), Some(record));
     };
@@ -40,6 +39,20 @@ pub(crate) async fn handle(
         Ok((answer, upgrade)) => respond(&worker, answer, upgrade, record),
         Err(fault) => fail(fault, record),
     }
+}
+
+/// The app at a host, and its key in the table. A router that has just started waits for its
+/// first table: what is unknown then may be known a moment later.
+async fn find(worker: &Worker, host: &HeaderValue) -> Option<(Arc<App>, String)> {
+    let routes = &worker.shared.routes;
+    let key = head::route_key(host)?;
+    if !routes.has_table() {
+        let mut published = routes.published();
+        let first = published.wait_for(|count| *count > 0);
+        // Without any table in all this time, nothing is known.
+        let _ = tokio::time::timeout(worker.shared.config.timeouts.hold, first).await;
+    }
+    Some((routes.find(&key)?, key.into_owned()))
 }
 
 fn open_record(

@@ -73,6 +73,11 @@ impl Metrics {
         self.classes.iter().map(Counter::get).sum()
     }
 
+    /// Connections of clients that are open now.
+    pub fn connections(&self) -> i64 {
+        self.connections.get()
+    }
+
     pub(crate) fn finished(&self, status: Option<u16>, fault: Option<&Fault>, took: Duration) {
         let class = usize::from(status.unwrap_or(0) / 100).min(5);
         self.classes[class].inc();

@@ -155,6 +155,11 @@ impl Routes {
         self.0.table.load().hosts.get(host).cloned()
     }
 
+    /// Whether there was ever a table. Before the first one no host is known to be unknown.
+    pub(crate) fn has_table(&self) -> bool {
+        *self.0.published.borrow() > 0
+    }
+
     /// Changes with each table.
     pub(crate) fn published(&self) -> watch::Receiver<u64> {
         self.0.published.subscribe()

@@ -24,12 +24,11 @@ pub(crate) async fn run(context: &Context<'_>, args: Args) -> Result<Ending> {
     };
     let client = context.client()?;
     let app = client.app(&app).await?.name;
-    let confirmed = match args.confirm {
-        Some(confirmed) => confirmed,
-        None => {
+    let confirmed = if let Some(confirmed) = args.confirm {
+        confirmed
+    } else {
             context.printer.warn(&format!("This destroys ⬢ {app}, its dynos, releases and logs."));
             terminal::ask(&format!("To proceed, type {app}"))?
-        }
     };
     if confirmed != app {
         bail!("Confirmation {confirmed} did not match {app}. Aborted.");

@@ -8,6 +8,7 @@ use super::{Context, Ending, Result};
 pub(crate) struct Args {
 }
 
+#[expect(clippy::unused_async, reason = "all commands are called alike")]
 pub(crate) async fn run(context: &Context<'_>, _: Args) -> Result<Ending> {
     match context.settings.token()? {
         Some(token) => context.printer.line(token)?,

@@ -10,6 +10,7 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
+#[expect(clippy::unused_async, reason = "all commands are called alike")]
 pub(crate) async fn run(context: &Context<'_>, args: Args) -> Result<Ending> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut crate::grammar(), "kigo", &mut script);

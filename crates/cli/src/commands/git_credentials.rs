@@ -12,6 +12,7 @@ pub(crate) struct Args {
     operation: String,
 }
 
+#[expect(clippy::unused_async, reason = "all commands are called alike")]
 pub(crate) async fn run(context: &Context<'_>, args: Args) -> Result<Ending> {
     if args.operation != "get" {
         return Ok(Ending::Done);

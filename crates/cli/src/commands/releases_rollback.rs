@@ -19,15 +19,14 @@ pub(crate) struct Args {
 pub(crate) async fn run(context: &Context<'_>, args: Args) -> Result<Ending> {
     let app = args.app.resolve(context)?;
     let client = context.client()?;
-    let target = match &args.release {
-        Some(release) => client.release(&app, release).await?,
-        None => {
+    let target = if let Some(release) = &args.release {
+        client.release(&app, release).await?
+    } else {
             let releases = client.releases(&app, 100).await?;
             let Some(previous) = releases.into_iter().filter(|one| one.eligible_for_rollback).nth(1) else {
                 bail!("No eligible release found for ⬢ {app} to roll back to.");
             };
             previous
-        }
     };
     let action = context.printer.action(format!("Rolling back ⬢ {app} to v{}", target.version));
     let release = client.rollback(&app, &target).await?;

@@ -95,8 +95,7 @@ pub(crate) async fn run(context: &Context<'_>, args: Args) -> Result<Ending> {
     let status = attach::relay(context.printer, stream, std::io::stdout().is_terminal(), raw.is_some()).await;
     drop(raw);
     match (args.exit_code, status?) {
-        (false, _) => Ok(Ending::Done),
-        (true, Some(0)) => Ok(Ending::Done),
+        (false, _) | (true, Some(0)) => Ok(Ending::Done),
         (true, Some(status)) => Ok(Ending::Status(status)),
         (true, None) => bail!("The dyno ended without saying how."),
     }

@@ -18,6 +18,21 @@ async fn a_held_request_goes_to_the_dyno_that_comes_up() {
 }
 
 #[tokio::test]
+async fn a_router_without_a_table_waits_for_one() {
+    let router = TestRouter::start(|_| {});
+    let mut known = router.connect().await;
+    known.send("GET / HTTP/1.1\r\nHost: app.localhost\r\n\r\n").await;
+    let mut unknown = router.connect().await;
+    unknown.send("GET / HTTP/1.1\r\nHost: other.localhost\r\n\r\n").await;
+    // Both are read before the table comes, as far as a client can bring that about.
+    until(|| router.metrics.connections() == 2).await;
+    assert_eq!(router.metrics.requests(), 0);
+    router.publish(ready(&[answering(HELLO).await]));
+    assert_eq!(known.reply().await.status, 200);
+    assert_eq!(unknown.reply().await.status, 404);
+}
+
+#[tokio::test]
 async fn a_held_request_learns_that_the_app_crashed() {
     let router = TestRouter::with(Backends::Starting, |_| {});
     let mut client = router.connect().await;
