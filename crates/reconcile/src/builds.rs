@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// There is one server to a data directory, and it holds the lock on it: whoever had the lease
 /// before is gone.
@@ -38,6 +39,7 @@ pub(crate) struct Builds {
     pub(crate) worker: Worker,
     pub(crate) nudge: Nudge,
     pub(crate) shutdown: CancellationToken,
+    pub(crate) children: TaskTracker,
     pub(crate) running: HashMap<BuildId, Running>,
 }
 
@@ -111,7 +113,7 @@ impl Builds {
         }
         let (worker, nudge, shutdown) = (self.worker.clone(), self.nudge.clone(), self.shutdown.clone());
         let token = cancel.clone();
-        let task = tokio::spawn(async move {
+        let task = self.children.spawn(async move {
             tokio::select! {
                 // The build stays pending; the next server begins it again.
                 () = shutdown.cancelled() => return,

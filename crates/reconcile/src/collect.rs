@@ -20,6 +20,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 /// Lines that are handed to the log at once, at most.
@@ -69,6 +70,7 @@ pub(crate) struct Collect {
     pub(crate) outputs: Outputs,
     pub(crate) collected: Collected,
     pub(crate) shutdown: CancellationToken,
+    pub(crate) children: TaskTracker,
     pub(crate) tasks: HashMap<Uuid, JoinHandle<()>>,
 }
 
@@ -95,7 +97,7 @@ impl Loop for Collect {
             let by_client = container.labels.get(label::OUTPUT).is_some_and(|output| output == "client");
             match Carrier::new(self, container) {
                 Some(carrier) if !by_client => {
-                    self.tasks.insert(container.id, tokio::spawn(carrier.run()));
+                    self.tasks.insert(container.id, self.children.spawn(carrier.run()));
                 }
                 // Nobody's output, or its client's.
                 _ if matches!(container.status, Status::Exited { .. }) => self.collected.add(container.id),
@@ -147,9 +149,8 @@ impl Carrier {
                 result = self.carry() => result,
             };
             match result {
-                Ok(()) => return self.collected.add(self.id),
-                // The app was destroyed; nobody reads this any more.
-                Err(Error::Logs(logs::Error::Removed)) => return self.collected.add(self.id),
+                // A removed log's app was destroyed; nobody reads this any more.
+                Ok(()) | Err(Error::Logs(logs::Error::Removed)) => return self.collected.add(self.id),
                 Err(Error::Engine(EngineError::NotFound(_))) => return,
                 Err(error) => {
                     tracing::warn!(dyno = %self.id, error = chain(&error), "could not keep a dyno's output yet");

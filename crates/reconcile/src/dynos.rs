@@ -6,7 +6,7 @@
 
 use crate::collect::Collected;
 use crate::driver::{Loop, Turn};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, chain};
 use crate::routes::Publisher;
 use crate::spec::{self, Source, label};
 use crate::world::World;
@@ -28,6 +28,9 @@ use std::time::Duration;
 
 /// How often requests in flight are looked at while a dyno drains.
 const DRAIN_LOOK: Duration = Duration::from_millis(200);
+
+/// An action that failed is tried again after this long.
+const TRY_AGAIN: Duration = Duration::from_secs(2);
 
 /// The loop.
 pub(crate) struct Dynos {
@@ -73,26 +76,30 @@ impl Loop for Dynos {
 
     async fn run_once(&mut self) -> Result<Turn> {
         let scene = self.look().await?;
-        let mut result = Ok(());
+        let mut failures = Vec::new();
         for action in &scene.plan.actions {
-            // What fails for one dyno must not keep the others waiting.
+            // What fails for one dyno must neither stop nor delay the others.
             if let Err(error) = self.apply(action, &scene).await {
-                result = Err(error);
+                let error = chain(&error);
+                tracing::warn!(?action, error, "could not do what a dyno needs");
+                failures.push(error);
             }
         }
-        result?;
         let waits: Vec<_> = scene
             .plan
             .waits
             .iter()
             .map(|wait| json!({ "app": wait.app.to_string(), "dyno": wait.name.to_string(), "why": wait.reason.to_string() }))
             .collect();
-        let drain_look = (!self.memory.draining.is_empty()).then(|| self.ops.now() + DRAIN_LOOK);
+        let newly = scene.plan.actions.iter().any(|action| matches!(action, Action::Retire(_)));
+        let look = if newly { self.settings.dynos.settle.min(DRAIN_LOOK) } else { DRAIN_LOOK };
+        let drain_look = (!self.memory.draining.is_empty()).then(|| self.ops.now() + look);
         let detail = json!({
             "rows": scene.world.dynos.len(), "containers": scene.seen.len(),
-            "actions": scene.plan.actions.len(), "waits": waits,
+            "actions": scene.plan.actions.len(), "waits": waits, "failures": failures,
         });
-        Ok(Turn { detail, next: scene.plan.next.into_iter().chain(drain_look).min() })
+        let again = (!failures.is_empty()).then(|| self.ops.now() + TRY_AGAIN);
+        Ok(Turn { detail, next: scene.plan.next.into_iter().chain(drain_look).chain(again).min() })
     }
 }
 

@@ -44,6 +44,7 @@ use std::time::Duration;
 use store::Table;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// The router, as the loops see it.
 pub trait Routing: Send + Sync + 'static {
@@ -145,6 +146,8 @@ pub struct Deps {
 pub struct Running {
     board: Board,
     tasks: JoinSet<()>,
+    /// What loops have started beside themselves: builds, carriers of output.
+    children: TaskTracker,
 }
 
 impl Running {
@@ -156,16 +159,23 @@ impl Running {
     /// Waits until all loops have ended, which they do some time after `shutdown`.
     pub async fn ended(mut self) {
         while self.tasks.join_next().await.is_some() {}
+        self.children.close();
+        self.children.wait().await;
     }
 }
 
 /// Starts all loops. They end after `shutdown`, each when its turn is over; dynos run on.
 pub fn start(deps: Deps, settings: Settings, shutdown: &CancellationToken) -> Running {
     let settings = Arc::new(settings);
-    let mut starter =
-        Starter { deps, shutdown: shutdown.clone(), board: Board::default(), tasks: JoinSet::new() };
+    let mut starter = Starter {
+        deps,
+        shutdown: shutdown.clone(),
+        board: Board::default(),
+        tasks: JoinSet::new(),
+        children: TaskTracker::new(),
+    };
     starter.all(&settings);
-    Running { board: starter.board, tasks: starter.tasks }
+    Running { board: starter.board, tasks: starter.tasks, children: starter.children }
 }
 
 /// Wires the loops to what wakes them. One screen: what runs and why it runs.
@@ -174,6 +184,7 @@ struct Starter {
     shutdown: CancellationToken,
     board: Board,
     tasks: JoinSet<()>,
+    children: TaskTracker,
 }
 
 impl Starter {
@@ -209,6 +220,7 @@ impl Starter {
             outputs: outputs.clone(),
             collected: collected.clone(),
             shutdown: self.shutdown.clone(),
+            children: self.children.clone(),
             tasks: std::collections::HashMap::new(),
         };
         self.start(collect, nudge);
@@ -235,6 +247,7 @@ impl Starter {
             worker,
             nudge: nudge.clone(),
             shutdown: self.shutdown.clone(),
+            children: self.children.clone(),
             running: std::collections::HashMap::new(),
         };
         self.start(builds, nudge);

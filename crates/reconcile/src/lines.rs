@@ -144,3 +144,163 @@ fn ended(dyno: &Dyno, exit: &Exit, settings: &Settings) -> Vec<String> {
     lines.push(format!("Process exited with status {}", exit.code));
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn dyno(name: &str, state: DynoState) -> Dyno {
+        let now = Timestamp::UNIX_EPOCH;
+        Dyno {
+            id: domain::DynoId::new(),
+            app: domain::AppId::new(),
+            name: name.parse().unwrap(),
+            kind: if name.starts_with("web") { DynoKind::Formation } else { DynoKind::OneOff },
+            size: domain::DynoSize::Basic,
+            release: domain::ReleaseId::new(),
+            command: "npm start -p ${PORT} $PORT $SECRET".into(),
+            state,
+            env: std::collections::BTreeMap::new(),
+            attach_key: None,
+            no_tty: false,
+            user: None,
+            time_limit: None,
+            port: None,
+            address: None,
+            crashes: 0,
+            retry_at: None,
+            stop_requested_at: None,
+            stopping_since: None,
+            exit_status: None,
+            started_at: None,
+            state_changed_at: now,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// What is logged when a dyno in `state` ends in this way.
+    fn crash(state: DynoState, stopping: bool, exit: Exit) -> Vec<String> {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut dyno = Dyno { stopping_since: stopping.then_some(now), ..dyno("web.1", state) };
+        let change = if state == DynoState::Down {
+            Change::Ended { since: Some(now), at: now, exit, state }
+        } else {
+            Change::Crashed { since: Some(now), at: now, exit, crashes: 1, retry_at: now }
+        };
+        record(&mut dyno, &change, now, &Settings::default())
+    }
+
+    #[test]
+    fn ends_in_herokus_words() {
+        let exit = |code| Exit { code, ..Exit::default() };
+        let killed = Exit { killed: true, ..exit(137) };
+        let memory = Exit { out_of_memory: true, ..exit(137) };
+        let failure = Exit { failure: Some("no bash".into()), ..exit(127) };
+        for (state, stopping, exit, expected) in [
+            (
+                DynoState::Up,
+                false,
+                exit(1),
+                &["Process exited with status 1", "State changed from up to crashed"][..],
+            ),
+            (
+                DynoState::Starting,
+                true,
+                killed.clone(),
+                &["Process exited with status 137", "State changed from starting to crashed"],
+            ),
+            (DynoState::Down, true, exit(143), &["Process exited with status 143"]),
+            (
+                DynoState::Down,
+                true,
+                killed,
+                &[
+                    "Error R12 (Exit timeout) -> At least one process failed to exit within 30 seconds of SIGTERM",
+                    "Stopping remaining processes with SIGKILL",
+                    "Process exited with status 137",
+                ],
+            ),
+            (
+                DynoState::Up,
+                false,
+                memory,
+                &[
+                    "Process running mem=1024M(200.0%)",
+                    "Error R15 (Memory quota vastly exceeded)",
+                    "Stopping process with SIGKILL",
+                    "Process exited with status 137",
+                    "State changed from up to crashed",
+                ],
+            ),
+            (
+                DynoState::Starting,
+                false,
+                failure,
+                &[
+                    "Error R99 (Platform error) -> Failed to launch the dyno: no bash",
+                    "State changed from starting to crashed",
+                ],
+            ),
+        ] {
+            assert_eq!(crash(state, stopping, exit), expected);
+        }
+    }
+
+    #[test]
+    fn a_one_off_that_was_quick_is_told_whole() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut run = Dyno { attach_key: Some("key".into()), ..dyno("run.1", DynoState::Starting) };
+        let exit = Exit::default();
+        let change = Change::Ended { since: Some(now), at: now, exit, state: DynoState::Complete };
+        let lines = record(&mut run, &change, now, &Settings::default());
+        assert_eq!(
+            lines,
+            [
+                "Starting process with command `npm start -p ${PORT} $PORT $SECRET`",
+                "State changed from starting to up",
+                "Process exited with status 0",
+                "State changed from up to complete"
+            ]
+        );
+        assert_eq!((run.state, run.exit_status), (DynoState::Complete, Some(0)));
+    }
+
+    #[test]
+    fn the_port_is_shown_and_nothing_else() {
+        let web = Dyno { port: Some(4321), ..dyno("web.1", DynoState::Starting) };
+        assert_eq!(starting(&web), "Starting process with command `npm start -p 4321 4321 $SECRET`");
+    }
+
+    #[test]
+    fn why_a_dyno_is_stopped() {
+        let settings = Settings { boot_timeout: Duration::from_mins(1), ..Settings::default() };
+        let web = dyno("web.1", DynoState::Up);
+        let first = |why| stopping(&web, why, &settings)[0].clone();
+        assert_eq!(first(StopReason::ScaledDown), "State changed from up to down");
+        assert_eq!(first(StopReason::Replaced), "Stopping all processes with SIGTERM");
+        assert_eq!(
+            first(StopReason::BootTimeout),
+            "Error R10 (Boot timeout) -> Web process failed to bind to $PORT within 60 seconds of launch"
+        );
+        assert_eq!(
+            first(StopReason::AttachTimeout),
+            "Error R13 (Attach error) -> Failed to attach to process"
+        );
+    }
+
+    #[test]
+    fn memory_is_compared_without_the_page_cache() {
+        let usage = |rss: u64, cache: u64| Usage {
+            memory_rss: rss << 20,
+            memory_cache: cache << 20,
+            ..Usage::default()
+        };
+        assert_eq!(memory_warning(&usage(512, 900), 512 << 20), None);
+        assert_eq!(
+            memory_warning(&usage(1038, 0), 512 << 20).unwrap()[0],
+            "Process running mem=1038M(202.7%)"
+        );
+    }
+}

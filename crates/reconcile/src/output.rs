@@ -17,6 +17,10 @@ use uuid::Uuid;
 
 /// Bytes handed out at a time.
 const PIECE: usize = 32 << 10;
+/// Bytes of one output at most; what comes after is dropped.
+const LIMIT: u64 = 64 << 20;
+/// Stands where an output was cut off.
+const CUT: &[u8] = b" !     The output is cut off here: it is too long.\n";
 /// A reader looks again after this long even if nobody woke it.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
@@ -59,22 +63,34 @@ impl Outputs {
         let dir = id.dir(&self.data);
         tokio::fs::create_dir_all(&dir).await?;
         let file = OpenOptions::new().create(true).append(true).open(dir.join("output")).await?;
+        let length = file.metadata().await?.len();
         self.wake(id);
-        Ok(OutputWriter { file, id, outputs: self.clone() })
+        Ok(OutputWriter { file, length, id, outputs: self.clone() })
     }
 
     /// Opens an output that consists of numbered lines, and tells how many whole ones are there; a
     /// line that was cut short is removed.
     pub(crate) async fn line_writer(&self, id: OutputId) -> io::Result<(OutputWriter, u64)> {
-        let writer = self.writer(id).await?;
-        let path = id.dir(&self.data).join("output");
-        let text = tokio::fs::read(&path).await?;
-        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        if whole < text.len() {
-            writer.file.set_len(whole as u64).await?;
+        let mut writer = self.writer(id).await?;
+        let mut file = File::open(id.dir(&self.data).join("output")).await?;
+        let (mut read, mut whole, mut lines) = (0, 0, 0);
+        let mut buffer = vec![0; PIECE];
+        loop {
+            let count = file.read(&mut buffer).await?;
+            if count == 0 {
+                break;
+            }
+            for (at, _) in buffer[..count].iter().enumerate().filter(|(_, byte)| **byte == b'\n') {
+                whole = read + at as u64 + 1;
+                lines += 1;
+            }
+            read += count as u64;
         }
-        let lines = text[..whole].iter().filter(|byte| **byte == b'\n').count();
-        Ok((writer, lines as u64))
+        if whole < read {
+            writer.file.set_len(whole).await?;
+            writer.length = whole;
+        }
+        Ok((writer, lines))
     }
 
     /// Nothing more will come. Doing it twice is fine.
@@ -220,14 +236,22 @@ async fn copy(
 /// Adds to an output.
 pub struct OutputWriter {
     file: File,
+    length: u64,
     id: OutputId,
     outputs: Outputs,
 }
 
 impl OutputWriter {
-    /// Adds text, and wakes those who follow.
+    /// Adds text, and wakes those who follow. Beyond the bound nothing is added any more.
     pub async fn write(&mut self, text: &[u8]) -> io::Result<()> {
+        if self.length > LIMIT {
+            return Ok(());
+        }
+        self.length += text.len() as u64;
         self.file.write_all(text).await?;
+        if self.length > LIMIT {
+            self.file.write_all(CUT).await?;
+        }
         self.file.flush().await?;
         self.outputs.wake(self.id);
         Ok(())
@@ -271,6 +295,22 @@ mod tests {
         assert_eq!(text(early).await, "one\ntwo\nthree\n");
         assert_eq!(text(middle).await, "e\ntwo\nthree\n");
         assert_eq!(text(late).await, "one\ntwo\nthree\n");
+    }
+
+    #[tokio::test]
+    async fn an_endless_output_is_cut_off() {
+        let dir = tempfile::tempdir().unwrap();
+        let outputs = Outputs::new(dir.path());
+        let id = OutputId::Build(BuildId::new());
+        for _ in 0..3 {
+            // Opened anew each time, as after a restart.
+            let mut writer = outputs.writer(id).await.unwrap();
+            writer.write(&vec![b'\n'; 33 << 20]).await.unwrap();
+        }
+        let length = std::fs::metadata(id.dir(dir.path()).join("output")).unwrap().len();
+        assert_eq!(length, 2 * (33 << 20) + CUT.len() as u64);
+        let (_, lines) = outputs.line_writer(id).await.unwrap();
+        assert_eq!(lines, 2 * (33 << 20) + 1);
     }
 
     #[tokio::test]

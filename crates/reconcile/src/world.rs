@@ -1,10 +1,10 @@
 //! One consistent look at the rows that dynos and routes follow from.
 
 use crate::error::Result;
-use domain::{App, AppId, ConfigVars, Domain, Dyno};
+use domain::{App, AppId, Domain, Dyno, ReleaseId};
 use planner::dynos::{AppWish, Desired, TypeWish};
 use planner::routes::AppHosts;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use store::{Store, Tx};
 
 /// The rows.
@@ -48,8 +48,15 @@ impl World {
     }
 }
 
-/// The rows with what only routes need.
-pub(crate) async fn load_for_routes(store: &Store) -> Result<(World, Vec<AppHosts>)> {
+/// The addresses of an app's own pages for errors and for maintenance.
+pub(crate) type Pages = [Option<String>; 2];
+
+/// The rows with what only routes need. `pages` keeps what was read before: the config vars of a
+/// release never change.
+pub(crate) async fn load_for_routes(
+    store: &Store,
+    pages: &mut BTreeMap<ReleaseId, Pages>,
+) -> Result<(World, Vec<AppHosts>)> {
     let mut tx = store.read().await?;
     let world = World::load_from(&mut tx).await?;
     let mut hosts: BTreeMap<AppId, Vec<String>> = BTreeMap::new();
@@ -58,19 +65,31 @@ pub(crate) async fn load_for_routes(store: &Store) -> Result<(World, Vec<AppHost
     }
     let mut list = Vec::with_capacity(world.apps.len());
     for app in world.apps.values() {
-        let vars = match app.current_release {
-            Some(release) => store::configs::of_release(&mut tx, release).await?,
-            None => ConfigVars::default(),
+        let [error_page, maintenance_page] = match app.current_release {
+            Some(release) => pages_of(&mut tx, release, pages).await?,
+            None => [None, None],
         };
-        let page = |name: &str| vars.0.get(name).filter(|address| !address.is_empty()).cloned();
         list.push(AppHosts {
             app: app.id,
             name: app.name.clone(),
             hosts: hosts.remove(&app.id).unwrap_or_default(),
             maintenance: app.maintenance,
-            error_page: page("ERROR_PAGE_URL"),
-            maintenance_page: page("MAINTENANCE_PAGE_URL"),
+            error_page,
+            maintenance_page,
         });
     }
+    let current: BTreeSet<_> = world.apps.values().filter_map(|app| app.current_release).collect();
+    pages.retain(|release, _| current.contains(release));
     Ok((world, list))
+}
+
+async fn pages_of(tx: &mut Tx, release: ReleaseId, known: &mut BTreeMap<ReleaseId, Pages>) -> Result<Pages> {
+    if let Some(pages) = known.get(&release) {
+        return Ok(pages.clone());
+    }
+    let vars = store::configs::of_release(tx, release).await?;
+    let page = |name: &str| vars.0.get(name).filter(|address| !address.is_empty()).cloned();
+    let pages = [page("ERROR_PAGE_URL"), page("MAINTENANCE_PAGE_URL")];
+    known.insert(release, pages.clone());
+    Ok(pages)
 }
