@@ -10,15 +10,18 @@ use domain::LogLine;
 use futures_util::StreamExt;
 use http::StatusCode;
 use serde_json::{Value, json};
+use std::time::Duration;
 use support::{ACCEPT, EMAIL, PASSWORD, World};
 
+/// Nothing here takes longer unless it hangs.
+const DEADLINE: Duration = Duration::from_mins(1);
 const EVENTS: [(&str, &str); 1] = [("accept", "text/event-stream")];
 
 /// Makes a log session and gives the path of its address.
 async fn session(world: &World, app: &str, body: Value) -> String {
     let made = world.request("POST", &format!("/apps/{app}/log-sessions"), body).await;
     assert_eq!(made.status, 201, "{}", made.body);
-    world.path_of(made.body["logplex_url"].as_str().unwrap())
+    World::path_of(made.body["logplex_url"].as_str().unwrap())
 }
 
 async fn print(world: &World, app: &str, messages: &[&str]) {
@@ -69,13 +72,15 @@ async fn a_log_is_read_as_events_and_gone_on_with() {
 async fn a_tail_follows_beats_and_ends_cleanly_with_the_server() {
     let world = World::new().await;
     let app = world.create_app().await;
-    let path = session(&world, &app, json!({"lines": 0, "tail": true, "dyno": "web.1"})).await;
+    let path = session(&world, &app, json!({"lines": 10, "tail": true, "dyno": "web.1"})).await;
     let response = world.open("GET", &path, &EVENTS).await;
     let mut body = response.into_body().into_data_stream();
     let mut text = String::new();
     let mut printed = false;
     while !(text.contains("data: ") && text.contains("\n:\n")) {
-        let piece = body.next().await.expect("the stream goes on").expect("nothing breaks");
+        let piece = tokio::time::timeout(DEADLINE, body.next()).await.expect("in time");
+        let piece = piece.expect("the stream goes on").expect("nothing breaks");
+        assert!(text.len() < 10_000, "it beats and never tells the line: {text}");
         text.push_str(&String::from_utf8_lossy(&piece));
         if !printed {
             print(&world, &app, &["hello"]).await;
@@ -84,7 +89,7 @@ async fn a_tail_follows_beats_and_ends_cleanly_with_the_server() {
     }
     assert_eq!(events(&text).len(), 1);
     world.shutdown.cancel();
-    while let Some(piece) = body.next().await {
+    while let Some(piece) = tokio::time::timeout(DEADLINE, body.next()).await.expect("in time") {
         piece.expect("a clean end");
     }
 }
@@ -95,7 +100,7 @@ async fn output_is_not_there_until_it_has_begun() {
     let app = world.create_app().await;
     let create = json!({"source_blob": {"url": "https://example.com/x.tgz"}});
     let build = world.request("POST", &format!("/apps/{app}/builds"), create).await.body;
-    let path = world.path_of(build["output_stream_url"].as_str().unwrap());
+    let path = World::path_of(build["output_stream_url"].as_str().unwrap());
     assert_eq!(world.send("GET", &path, &[], "").await.status, StatusCode::NOT_FOUND);
     let id = build["id"].as_str().unwrap().parse().unwrap();
     world.memory.print(OutputOf::Build(id), "-----> Building\n");
@@ -113,7 +118,7 @@ async fn sources_go_in_and_come_back() {
     let world = World::new().await;
     let source = world.request("POST", "/sources", Value::Null).await;
     assert_eq!(source.status, 201);
-    let url = |which: &str| world.path_of(source.body["source_blob"][which].as_str().unwrap());
+    let url = |which: &str| World::path_of(source.body["source_blob"][which].as_str().unwrap());
     let (put, get) = (url("put_url"), url("get_url"));
     assert_ne!(put, get);
     assert_eq!(world.send("GET", &get, &[], "").await.status, StatusCode::NOT_FOUND);
@@ -122,7 +127,7 @@ async fn sources_go_in_and_come_back() {
     assert_eq!(world.send("PUT", &put, &[], "another").await.status, StatusCode::NOT_FOUND);
 
     let source = world.request("POST", "/sources", Value::Null).await.body;
-    let put = world.path_of(source["source_blob"]["put_url"].as_str().unwrap());
+    let put = World::path_of(source["source_blob"]["put_url"].as_str().unwrap());
     let big = "x".repeat(support::LIMIT as usize + 1);
     let answer = world.send("PUT", &put, &[], &big).await;
     assert_eq!((answer.status.as_u16(), answer.body["id"].as_str()), (413, Some("payload_too_large")));

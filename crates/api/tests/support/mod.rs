@@ -157,12 +157,12 @@ impl World {
 
     /// Puts bytes where an answer said.
     pub async fn upload(&self, url: &str, bytes: &'static [u8]) {
-        let response = self.call("PUT", &self.path_of(url), &[], Body::from(bytes)).await;
+        let response = self.call("PUT", &Self::path_of(url), &[], Body::from(bytes)).await;
         assert!(response.status().is_success(), "{url}: {}", response.status());
     }
 
     /// The path of an address that an answer gave, which must be on the origin that was asked.
-    pub fn path_of(&self, url: &str) -> String {
+    pub fn path_of(url: &str) -> String {
         url.strip_prefix("http://localhost:5000").unwrap_or_else(|| panic!("{url:?}")).to_owned()
     }
 
