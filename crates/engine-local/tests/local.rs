@@ -10,6 +10,7 @@ use engine::fake::Step;
 use engine::{ContainerId, Engine, EngineError, Status};
 use engine_local::RuntimeError;
 use machine::{Machine, control_groups_of, interfaces, on_machine, on_machine_with, text_of};
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -159,5 +160,75 @@ fn many_containers_start_at_once() {
         addresses.sort();
         addresses.dedup();
         assert_eq!(addresses.len(), 12);
+    });
+}
+
+/// Where the server that is killed notes what it has kept, a line for each: sequence and text.
+const KEPT: &str = "kept";
+const DATA: &str = "KIGO_TEST_DATA";
+const SPEC: &str = "KIGO_TEST_SPEC";
+const LINES: u64 = 300;
+
+#[test]
+fn a_server_that_is_killed_costs_no_line_and_no_container() {
+    on_machine(async |machine| {
+        let script =
+            format!("i=0; while [ $i -lt {LINES} ]; do i=$((i+1)); echo $i; sleep 0.01; done; exit 4");
+        let spec = machine.shell(&script);
+        let id = spec.id;
+        let mut server = std::process::Command::new(std::env::current_exe().expect("this program"))
+            .args(["the_server_that_is_killed", "--exact", "--ignored"])
+            .env(DATA, machine.data_dir())
+            .env(SPEC, serde_json::to_string(&spec).expect("JSON"))
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .expect("server");
+        let kept = || std::fs::read_to_string(machine.data_dir().join(KEPT)).unwrap_or_default();
+        let deadline = std::time::Instant::now() + Duration::from_mins(1);
+        while kept().lines().count() < 50 {
+            assert!(std::time::Instant::now() < deadline, "the server keeps nothing: {}", kept());
+            assert!(server.try_wait().expect("server").is_none(), "the server ended");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        server.kill().expect("kill");
+        server.wait().expect("server");
+
+        // Half a line was never acknowledged, so it comes again.
+        let whole = kept().rsplit_once('\n').map(|(whole, _)| whole.to_owned()).expect("whole lines");
+        let mut lines: Vec<String> = whole.lines().map(str::to_owned).collect();
+        assert!((lines.len() as u64) < LINES, "killed too late to show anything");
+        let engine = machine.open().await;
+        let seen = engine.observe_one(id).await.expect("observe");
+        assert!(matches!(seen.status, Status::Running { .. }), "{:?}", seen.status);
+        let mut rest = engine.output(id, lines.len() as u64).await.expect("output");
+        while let Some(line) = rest.recv().await {
+            let sequence = line.sequence;
+            lines.push(format!("{sequence} {}", text_of(Some(line))));
+        }
+        let expected: Vec<_> = (1..=LINES).map(|number| format!("{number} {number}")).collect();
+        assert_eq!(lines, expected);
+        assert_eq!(engine.wait(id).await.expect("wait").code, 4);
+        engine.remove(id).await.expect("remove");
+    });
+}
+
+#[test]
+#[ignore = "plays the server of another test, which runs it as a process"]
+fn the_server_that_is_killed() {
+    let data = std::path::PathBuf::from(std::env::var_os(DATA).expect("run by its test only"));
+    let spec: engine::ContainerSpec =
+        serde_json::from_str(&std::env::var(SPEC).expect("a spec")).expect("a spec in JSON");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+    runtime.block_on(async {
+        let engine = machine::open(&data, engine_local::Runtime::Own).await;
+        let id = spec.id;
+        engine.start(spec).await.expect("start");
+        let mut kept = std::fs::File::create(data.join(KEPT)).expect("file");
+        let mut lines = engine.output(id, 0).await.expect("output");
+        while let Some(line) = lines.recv().await {
+            let sequence = line.sequence;
+            writeln!(kept, "{sequence} {}", text_of(Some(line))).expect("write");
+            engine.acknowledge(id, sequence).await.expect("acknowledge");
+        }
     });
 }

@@ -17,7 +17,6 @@ use uuid::Uuid;
 pub(crate) struct Machine {
     pub(crate) image: Digest,
     data: PathBuf,
-    images: ImageStore,
     runtime: Runtime,
 }
 
@@ -43,7 +42,7 @@ where
             tempfile::Builder::new().prefix("kigo-local-").tempdir_in("/var/tmp").expect("directory");
         let data = directory.path().canonicalize().expect("path");
         let images = ImageStore::open(&data).expect("image store");
-        let machine = Arc::new(Machine { image: busybox(&images), data, images, runtime });
+        let machine = Arc::new(Machine { image: busybox(&images), data, runtime });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
         runtime.block_on(async {
             let local = tokio::task::LocalSet::new();
@@ -61,16 +60,21 @@ where
     }
 }
 
+/// An engine over a data directory.
+pub(crate) async fn open(data: &Path, runtime: Runtime) -> Local {
+    let config = LocalConfig {
+        resolvers: Some(vec![Ipv4Addr::new(10, 53, 0, 53)]),
+        runtime,
+        shim: vec![env!("CARGO_BIN_EXE_engine-local-shim").into()],
+        ..LocalConfig::new(data.to_owned())
+    };
+    Local::open(config, ImageStore::open(data).expect("image store")).await.expect("open")
+}
+
 impl Machine {
     /// An engine, as a server that starts has it.
     pub(crate) async fn open(&self) -> Local {
-        let config = LocalConfig {
-            resolvers: Some(vec![Ipv4Addr::new(10, 53, 0, 53)]),
-            runtime: self.runtime.clone(),
-            shim: vec![env!("CARGO_BIN_EXE_engine-local-shim").into()],
-            ..LocalConfig::new(self.data.clone())
-        };
-        Local::open(config, self.images.clone()).await.expect("open")
+        open(&self.data, self.runtime.clone()).await
     }
 
     /// A container that runs a script.
