@@ -22,6 +22,25 @@ pub(crate) struct Endpoints {
     pub(crate) ca: PathBuf,
 }
 
+/// Where the system keeps the authorities it trusts.
+const SYSTEM_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// The local authority together with those the system trusts, beside the local one's own file. For
+/// clients that take one file in place of all others.
+fn bundle_path(ca: &Path) -> PathBuf {
+    ca.with_file_name("bundle.pem")
+}
+
+/// Writes the bundle afresh, at each start of the server.
+pub(crate) fn write_bundle(ca: &Path) -> Result<()> {
+    let named = std::env::var_os("SSL_CERT_FILE").map_or_else(|| SYSTEM_BUNDLE.into(), PathBuf::from);
+    // A machine without any is no error: then the local one is all there is.
+    let mut text = std::fs::read(named).unwrap_or_default();
+    text.extend(std::fs::read(ca).with_context(|| format!("cannot read {}", ca.display()))?);
+    let path = bundle_path(ca);
+    std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
 impl Endpoints {
     fn path(data_dir: &Path) -> PathBuf {
         data_dir.join("endpoints.json")
@@ -51,18 +70,21 @@ impl Endpoints {
 /// Prints the lines for the server of this data directory.
 #[expect(clippy::print_stdout, reason = "this is what the command is for")]
 pub(crate) fn print(config: &Config) -> Result<()> {
-    print!("{}", lines(&Endpoints::read(&config.data_dir)?));
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    print!("{}", lines(&Endpoints::read(&config.data_dir)?, is_set));
     Ok(())
 }
 
 /// The `export` lines. `netrc` is left alone; credentials come from `heroku login -i` or
-/// `HEROKU_API_KEY`.
-fn lines(endpoints: &Endpoints) -> String {
+/// `HEROKU_API_KEY`. `is_set` says which variables the shell has already: where one names further
+/// authorities, the bundle takes its place, so that they stay trusted.
+fn lines(endpoints: &Endpoints, is_set: impl Fn(&str) -> bool) -> String {
     let api = endpoints.api_url.as_str();
     let authority = api.split_once("://").map_or(api, |(_, rest)| rest);
     let host = host_of(authority);
     let socket = if api.starts_with("https") { "wss" } else { "ws" };
-    let ca = endpoints.ca.display();
+    let ca = endpoints.ca.display().to_string();
+    let bundle = bundle_path(&endpoints.ca).display().to_string();
     let mut text = String::new();
     let mut export = |name: &str, value: &str| {
         // Writing to a string cannot fail.
@@ -85,13 +107,17 @@ fn lines(endpoints: &Endpoints) -> String {
     export("HEROKU_ANALYTICS_URL", &format!("{api}/analytics"));
     export("DISABLE_TELEMETRY", "true");
     export("HEROKU_NETRC_WRITE", "true");
-    export("NODE_EXTRA_CA_CERTS", &ca.to_string());
-    export("KIGO_CA_CERT", &ca.to_string());
+    export("NODE_EXTRA_CA_CERTS", if is_set("NODE_EXTRA_CA_CERTS") { &bundle } else { &ca });
+    export("KIGO_CA_CERT", &ca);
     export("KIGO_API_URL", api);
     // git takes the authority for this one origin only; other remotes keep their own.
     export("GIT_CONFIG_COUNT", "1");
     export("GIT_CONFIG_KEY_0", &format!("http.https://{authority}/.sslCAInfo"));
-    export("GIT_CONFIG_VALUE_0", &ca.to_string());
+    export("GIT_CONFIG_VALUE_0", &ca);
+    // This variable wins over git's configuration.
+    if is_set("GIT_SSL_CAINFO") {
+        export("GIT_SSL_CAINFO", &bundle);
+    }
     text
 }
 
@@ -117,11 +143,12 @@ mod tests {
 
     #[test]
     fn points_everything_at_the_server() {
-        let text = lines(&Endpoints {
+        let endpoints = Endpoints {
             api_url: "http://localhost:5000".into(),
             app_url: "http://{app}.localhost:8080".into(),
             ca: "/var/lib/my kigo/ca.pem".into(),
-        });
+        };
+        let text = lines(&endpoints, |_| false);
         for line in [
             "export HEROKU_HOST=http://localhost:5000",
             "export HEROKU_GIT_HOST=localhost:5000",
@@ -134,6 +161,9 @@ mod tests {
             assert!(text.lines().any(|l| l == line), "{line}\n{text}");
         }
         assert!(!text.contains("heroku.com"), "{text}");
+        assert!(!text.contains("bundle.pem"), "{text}");
+        let text = lines(&endpoints, |name| name == "GIT_SSL_CAINFO");
+        assert!(text.contains("export GIT_SSL_CAINFO='/var/lib/my kigo/bundle.pem'"), "{text}");
     }
 
     #[test]

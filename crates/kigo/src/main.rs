@@ -63,7 +63,7 @@ fn main() -> ExitCode {
     // The shim holds one dyno for as long as it lives: it must reach its own code before anything
     // else is set up.
     if first == "shim" {
-        return container::shim::main(words);
+        container::shim::main(words);
     }
     if !LOCAL.contains(&first.as_str()) {
         return cli::main();

@@ -19,7 +19,6 @@ use anyhow::{Context, Result};
 use axum::extract::Request;
 use axum::middleware::Next;
 use builder::{Builder, HostSettings};
-use engine::Engine;
 use engine_local::{Local, LocalConfig};
 use health::{Health, Readiness};
 use image::ImageStore;
@@ -122,6 +121,7 @@ async fn serve(config: &Config) -> Result<()> {
     )));
     let certificates = base.certificates.clone();
     let fresh = tokio::spawn(async move { certificates.keep_fresh().await });
+    crate::env::write_bundle(&bound.endpoints.ca)?;
     bound.endpoints.write(&config.data_dir)?;
     info!(api = bound.endpoints.api_url, apps = bound.endpoints.app_url, "listening");
 

@@ -3,8 +3,7 @@
 use api::{Blobs, ByteStream, Stored, StoredSlug, UploadError};
 use async_trait::async_trait;
 use builder::Builder;
-use domain::{AppId, Digest, Slug};
-use futures_util::TryStreamExt;
+use domain::{Digest, Slug};
 use image::{Compression, ImageSpec, ImageStore, PackOptions, StoreError, UnpackOptions, unpack};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -71,11 +70,6 @@ impl Blobs for Uploads {
             Some(layer) => self.get(&layer.digest).await,
             None => Ok(None),
         }
-    }
-
-    async fn purge_build_cache(&self, app: AppId) -> io::Result<()> {
-        let builder = self.builder.clone();
-        tokio::task::spawn_blocking(move || builder.purge_cache(app)).await.map_err(io::Error::other)?
     }
 }
 

@@ -9,7 +9,7 @@ use ops::{Actor, Ops, Permission};
 use reconcile::{OutputId, Outputs};
 use std::time::Duration;
 use tokio::io::AsyncRead;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Bytes of a pushed tree at most, as an archive.
 const SOURCE_LIMIT: u64 = 2 << 30;
@@ -129,8 +129,8 @@ impl GitBackend {
 
     /// Tells all steps of a build and its release, in order.
     async fn tell(&self, id: BuildId, to: &mpsc::Sender<Progress>) -> Told<()> {
-        self.stream(OutputId::Build(id), to, Progress::Output, || self.build_ended(id)).await?;
-        let build = match self.wait(to, || self.ended_build(id)).await? {
+        self.stream(OutputId::Build(id), to, Progress::Output).await?;
+        let build = match self.ended_build(id, to).await? {
             Ok(build) => build,
             Err(error) => return Some(Err(error)),
         };
@@ -143,9 +143,8 @@ impl GitBackend {
             Err(error) => return Some(Err(error)),
         }
         to.send(Progress::ReleaseCommand).await.ok()?;
-        let ended = || self.release_ended(release);
-        self.stream(OutputId::Release(release), to, Progress::ReleaseOutput, ended).await?;
-        let release = match self.wait(to, || self.ended_release(release)).await? {
+        self.stream(OutputId::Release(release), to, Progress::ReleaseOutput).await?;
+        let release = match self.ended_release(release, to).await? {
             Ok(release) => release,
             Err(error) => return Some(Err(error)),
         };
@@ -161,18 +160,20 @@ impl GitBackend {
         id: OutputId,
         to: &mpsc::Sender<Progress>,
         step: fn(bytes::Bytes) -> Progress,
-        ended: impl AsyncFn() -> bool,
     ) -> Option<()> {
-        let stream = self.wait(to, async || match self.outputs.follow(id, 0).await {
-            Ok(Some(stream)) => Ok(Some(Some(stream))),
-            Ok(None) => Ok(ended().await.then_some(None)),
-            Err(error) => Err(internal(error)),
-        });
-        let mut stream = match stream.await? {
-            Ok(stream) => stream?,
-            Err(error) => {
-                tracing::error!(?id, error = &error as &dyn std::error::Error, "cannot read an output");
-                return Some(());
+        let mut changes = self.ops.store().changes();
+        let mut stream = loop {
+            changes.mark_unchanged();
+            // Asked first: what has ended and then has no output will never have one.
+            let ended = self.ended(id).await;
+            match self.outputs.follow(id, 0).await {
+                Ok(Some(stream)) => break stream,
+                Ok(None) if ended => return Some(()),
+                Ok(None) => changed(&mut changes, to).await?,
+                Err(error) => {
+                    tracing::error!(?id, %error, "cannot read an output");
+                    return Some(());
+                }
             }
         };
         while let Some(Ok(piece)) = stream.next().await {
@@ -181,51 +182,57 @@ impl GitBackend {
         Some(())
     }
 
-    /// Looks whenever rows change until `look` finds something, or nobody listens any more.
-    async fn wait<T>(
-        &self,
-        to: &mpsc::Sender<Progress>,
-        look: impl AsyncFn() -> Result<Option<T>>,
-    ) -> Told<T> {
+    /// Waits until a build has ended.
+    async fn ended_build(&self, id: BuildId, to: &mpsc::Sender<Progress>) -> Told<Build> {
         let mut changes = self.ops.store().changes();
         loop {
             changes.mark_unchanged();
-            match look().await {
-                Ok(Some(found)) => return Some(Ok(found)),
-                Ok(None) => {}
-                Err(error) => return Some(Err(error)),
-            }
-            tokio::select! {
-                () = to.closed() => return None,
-                _ = changes.changed() => {}
-                () = tokio::time::sleep(LOOK_AGAIN) => {}
+            match self.build(id).await {
+                Ok(build) if build.status == BuildStatus::Pending => changed(&mut changes, to).await?,
+                found => return Some(found),
             }
         }
     }
 
-    async fn ended_build(&self, id: BuildId) -> Result<Option<Build>> {
-        let mut tx = self.ops.store().read().await.map_err(internal)?;
-        let build =
-            store::builds::by_id(&mut tx, id).await.map_err(internal)?.ok_or(BackendError::NotFound)?;
-        Ok((build.status != BuildStatus::Pending).then_some(build))
+    /// Waits until a release's command has ended.
+    async fn ended_release(&self, id: ReleaseId, to: &mpsc::Sender<Progress>) -> Told<Release> {
+        let mut changes = self.ops.store().changes();
+        loop {
+            changes.mark_unchanged();
+            match self.release(id).await {
+                Ok(release) if release.status == ReleaseStatus::Pending => changed(&mut changes, to).await?,
+                found => return Some(found),
+            }
+        }
     }
 
-    async fn build_ended(&self, id: BuildId) -> bool {
-        !matches!(self.ended_build(id).await, Ok(None))
+    /// Whether nothing more will happen; what cannot be read has ended, too.
+    async fn ended(&self, id: OutputId) -> bool {
+        match id {
+            OutputId::Build(id) => !self.build(id).await.is_ok_and(|row| row.status == BuildStatus::Pending),
+            OutputId::Release(id) => {
+                !self.release(id).await.is_ok_and(|row| row.status == ReleaseStatus::Pending)
+            }
+        }
+    }
+
+    async fn build(&self, id: BuildId) -> Result<Build> {
+        let mut tx = self.ops.store().read().await.map_err(internal)?;
+        store::builds::by_id(&mut tx, id).await.map_err(internal)?.ok_or(BackendError::NotFound)
     }
 
     async fn release(&self, id: ReleaseId) -> Result<Release> {
         let mut tx = self.ops.store().read().await.map_err(internal)?;
         store::releases::by_id(&mut tx, id).await.map_err(internal)?.ok_or(BackendError::NotFound)
     }
+}
 
-    async fn ended_release(&self, id: ReleaseId) -> Result<Option<Release>> {
-        let release = self.release(id).await?;
-        Ok((release.status != ReleaseStatus::Pending).then_some(release))
-    }
-
-    async fn release_ended(&self, id: ReleaseId) -> bool {
-        !matches!(self.ended_release(id).await, Ok(None))
+/// Waits until rows may have changed; `None` if nobody listens any more.
+async fn changed(changes: &mut watch::Receiver<u64>, to: &mpsc::Sender<Progress>) -> Option<()> {
+    tokio::select! {
+        () = to.closed() => None,
+        _ = changes.changed() => Some(()),
+        () = tokio::time::sleep(LOOK_AGAIN) => Some(()),
     }
 }
 
