@@ -2,6 +2,7 @@
 
 use crate::client_io::ClientIo;
 use crate::handle::handle;
+use crate::journal::Journal;
 use crate::pool::Pool;
 use crate::response_body::ResponseBody;
 use crate::server::Shared;
@@ -23,6 +24,7 @@ use tokio_util::task::TaskTracker;
 pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     pub(crate) pool: Pool,
+    pub(crate) journal: Journal,
     /// Connections and tunnels that are open.
     pub(crate) tasks: TaskTracker,
 }

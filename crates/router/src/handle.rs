@@ -62,7 +62,7 @@ fn open_record(
     host: HeaderValue,
 ) -> Box<Record> {
     Box::new(Record {
-        shared: worker.shared.clone(),
+        worker: worker.clone(),
         started: Instant::now(),
         method: request.method().clone(),
         uri: request.uri().clone(),

@@ -21,6 +21,7 @@ mod dispatch;
 mod fault;
 mod handle;
 mod head;
+mod journal;
 mod metrics;
 mod page;
 mod pool;
@@ -39,7 +40,8 @@ pub use server::{BindError, Bound};
 use domain::{AppId, LogLine};
 use std::sync::Arc;
 
-/// Takes the line that each request leaves in its app's log. Must not block.
+/// Takes the line that each request leaves in its app's log, a moment after the request's end and
+/// in bursts. Must not block.
 pub trait LogSink: Send + Sync + 'static {
     fn log(&self, app: AppId, line: LogLine);
 }

@@ -5,9 +5,9 @@
 //! `at=info method=GET path="/" host=… request_id=… fwd="…" dyno=web.1 connect=1ms service=18ms
 //! status=200 bytes=13 protocol=http`.
 
+use crate::connection::Worker;
 use crate::fault::{CLIENT_GONE, CLIENT_IDLE, FORCED_CLOSE, Fault};
 use crate::routes::{Admission, App, Dyno, Slot};
-use crate::server::Shared;
 use domain::{LogLine, LogSource};
 use http::{HeaderValue, Method, Uri};
 use jiff::Timestamp;
@@ -21,7 +21,7 @@ const PATH_BYTES: usize = 8192;
 /// One request from its head to the end of its response. Dropping it ends the request: counts go
 /// down and the line is written.
 pub(crate) struct Record {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) worker: Arc<Worker>,
     pub(crate) started: Instant,
     pub(crate) method: Method,
     pub(crate) uri: Uri,
@@ -120,7 +120,7 @@ impl Drop for Record {
         use std::sync::atomic::Ordering::Relaxed;
         let ended = Instant::now();
         if !self.complete && self.fault.is_none() {
-            self.fail(if self.shared.is_forced() {
+            self.fail(if self.worker.shared.is_forced() {
                 &FORCED_CLOSE
             } else if self.stalled.load(Relaxed) {
                 &CLIENT_IDLE
@@ -128,7 +128,7 @@ impl Drop for Record {
                 &CLIENT_GONE
             });
         }
-        self.shared.hooks.metrics.finished(self.status, self.fault, ended - self.started);
+        self.worker.shared.hooks.metrics.finished(self.status, self.fault, ended - self.started);
         let Some(app) = &self.app else { return };
         let line = LogLine {
             time: Timestamp::now(),
@@ -136,7 +136,7 @@ impl Drop for Record {
             process: "router".into(),
             message: self.line(ended).into(),
         };
-        self.shared.hooks.log.log(app.route.app, line);
+        self.worker.journal.write(app.route.app, line);
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::Hooks;
 use crate::config::Config;
 use crate::connection::Worker;
+use crate::journal::Journal;
 use crate::pool::Pool;
 use crate::routes::Routes;
 use http::HeaderValue;
@@ -163,19 +164,24 @@ fn start_thread(
 
 async fn run_worker(sockets: Vec<TcpListener>, shared: Arc<Shared>) -> io::Result<()> {
     let pool = Pool::new(&shared.config.limits, shared.config.timeouts.dyno_idle);
-    let worker = Arc::new(Worker { shared, pool, tasks: TaskTracker::new() });
+    let journal = Journal::new(shared.hooks.log.clone());
+    let worker = Arc::new(Worker { shared, pool, journal, tasks: TaskTracker::new() });
     let mut accepting = Vec::new();
     for socket in sockets {
         let listener = tokio::net::TcpListener::from_std(socket)?;
         accepting.push(tokio::spawn(accept(worker.clone(), listener)));
     }
     let sweeping = tokio::spawn(sweep(worker.clone()));
+    let writer = worker.clone();
+    let writing = tokio::spawn(async move { writer.journal.run().await });
     for task in accepting {
         let _ = task.await;
     }
     worker.tasks.close();
     worker.tasks.wait().await;
     sweeping.abort();
+    writing.abort();
+    worker.journal.hand_over();
     Ok(())
 }
 

@@ -1,0 +1,64 @@
+//! A router in front of one address, to be measured from outside:
+//! `cargo run --release -p router --example forward -- 127.0.0.1:8080 127.0.0.1:9000 [THREADS]`.
+//! Requests for the host `app.localhost` go there; log lines go to standard output.
+
+use domain::route::{AppRoute, Backend, Backends, RouteTable};
+use domain::{AppId, DynoId, LogLine};
+use router::{Config, Hooks, LogSink, Metrics, Routes, Wake};
+use std::collections::HashMap;
+use std::error::Error;
+use std::io::Write;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+
+/// Passes lines to a thread that writes them; drops them when it falls behind.
+struct Lines(Mutex<SyncSender<LogLine>>);
+
+impl LogSink for Lines {
+    fn log(&self, _: AppId, line: LogLine) {
+        if let Ok(sender) = self.0.lock() {
+            let _ = sender.try_send(line);
+        }
+    }
+}
+
+struct Asleep;
+
+impl Wake for Asleep {
+    fn wake(&self, _: AppId) {}
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let [listen, dyno, rest @ ..] = words.as_slice() else { return Err("give two addresses".into()) };
+    let threads = rest.first().map_or(Ok(1), |word| word.parse())?;
+    let config = Config { listen: vec![listen.parse()?], threads, ..Config::default() };
+    let backend = Backend { dyno: DynoId::new(), name: "web.1".parse()?, address: dyno.parse()? };
+    let route = AppRoute {
+        app: AppId::new(),
+        name: "app-name".parse()?,
+        maintenance: false,
+        error_page: None,
+        maintenance_page: None,
+        backends: Backends::Ready(vec![backend]),
+    };
+    let routes = Routes::new();
+    let hosts = HashMap::from([("app.localhost".to_owned(), Arc::new(route))]);
+    routes.publish(&RouteTable { generation: 1, hosts });
+    let (sender, lines) = sync_channel::<LogLine>(10_000);
+    std::thread::spawn(move || {
+        let mut out = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout());
+        while let Ok(line) = lines.recv() {
+            let _ = out.write_all(&line.message).and_then(|()| out.write_all(b"\n"));
+        }
+    });
+    let hooks = Hooks {
+        log: Arc::new(Lines(Mutex::new(sender))),
+        wake: Arc::new(Asleep),
+        metrics: Arc::new(Metrics::default()),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let bound = config.bind()?;
+    runtime.block_on(bound.run(routes, hooks, std::future::pending()))?;
+    Ok(())
+}
