@@ -6,11 +6,13 @@
 
 pub mod app;
 pub mod leftovers;
+pub mod other_host;
 pub mod output;
 pub mod server;
 pub mod wait;
 
 pub use app::App;
+pub use other_host::OtherHost;
 pub use output::Output;
 pub use server::Server;
 pub use wait::until;

@@ -2,7 +2,7 @@
 
 use crate::run;
 use anyhow::{Context, Result, bail, ensure};
-use e2e::{App, Output, Server, server, until};
+use e2e::{App, OtherHost, Output, Server, server, until};
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
@@ -22,7 +22,7 @@ pub(crate) fn every_command_of_the_list(server: &Server) -> Result<()> {
             ("apps:info", "=== listed-app"),
             ("info --json", "\"name\": \"listed-app\""),
             ("apps:stacks", "kigo-13"),
-            ("regions", "localhost"),
+            ("regions", "local"),
             ("access", "admin@example.com"),
             ("features", "App Features listed-app"),
             ("domains", "listed-app.localhost"),
@@ -214,7 +214,8 @@ pub(crate) fn buildpacks_by_address(server: &Server) -> Result<()> {
             "echo \"       got $FROM_FIRST and $(cat \"$3/SECRET\") on $STACK\"; mkdir -p $1/.profile.d; echo 'export GREETING=hi' > $1/.profile.d/greet.sh",
             "default_process_types:\n  web: while true; do printf 'HTTP/1.1 200 OK\\r\\nContent-Length: 3\\r\\nConnection: close\\r\\n\\r\\nhi\\n' | busybox nc -l -p $PORT; done\n",
         )?;
-        let files = serve(vec![("first.tgz", first), ("second.tgz", second)]).await?;
+        let web = OtherHost::start(&[("first.tgz", first.as_slice()), ("second.tgz", second.as_slice())])?;
+        let files = web.url();
         app.heroku(&["config:set", "SECRET=sealed"])?.ok()?;
         app.heroku(&["buildpacks:set", &format!("{files}/first.tgz")])?.ok()?;
         app.heroku(&["buildpacks:add", &format!("{files}/second.tgz")])?.ok()?;
@@ -244,33 +245,6 @@ fn classic(server: &Server, name: &str, compile: &str, release: &str) -> Result<
     let archive = server.folder(&format!("{name}.tgz"));
     Output::of(Command::new("tar").arg("-czf").arg(&archive).arg("-C").arg(&folder).arg("."))?.ok()?;
     Ok(std::fs::read(archive)?)
-}
-
-/// A web server for a few files, on loopback.
-async fn serve(files: Vec<(&'static str, Vec<u8>)>) -> Result<String> {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut head = vec![0; 4096];
-            let Ok(count) = stream.read(&mut head).await else { continue };
-            let head = String::from_utf8_lossy(&head[..count]).into_owned();
-            let found = files.iter().find(|(name, _)| head.starts_with(&format!("GET /{name} ")));
-            let (status, body) = found.map_or(("404 Not Found", &[][..]), |(_, body)| ("200 OK", body));
-            let _ = stream
-                .write_all(
-                    format!(
-                        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-                        body.len()
-                    )
-                    .as_bytes(),
-                )
-                .await;
-            let _ = stream.write_all(body).await;
-        }
-    });
-    Ok(format!("http://{address}"))
 }
 
 /// `POST /apps/{app}/builds` with an uploaded source, its output stream, and its release.

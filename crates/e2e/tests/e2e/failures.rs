@@ -33,6 +33,8 @@ pub(crate) fn a_failing_build_moves_nothing(server: &Server) -> Result<()> {
         }
         app.git(&["rm", "--quiet", "package.json", "package-lock.json"])?.ok()?;
         app.commit("nothing to detect")?;
+        app.push()?.fails()?.says("App not compatible with buildpack: heroku/nodejs")?;
+        app.heroku(&["buildpacks:clear"])?.ok()?;
         app.push()?.fails()?.says("No default language could be detected for this app.")?;
         app.answers("fine from web.1").await?;
         app.heroku(&["releases"])?.ok()?.says("Current: v3")?;
@@ -84,7 +86,7 @@ pub(crate) fn bad_input_is_answered_clearly(server: &Server) -> Result<()> {
                 "invalid_params",
                 "HEROKU_",
             ),
-            ("PATCH", "/apps/bad-input/config-vars", json!({"A": long}), 422, "invalid_params", "64"),
+            ("PATCH", "/apps/bad-input/config-vars", json!({"A": long}), 422, "invalid_params", "65536"),
             (
                 "PATCH",
                 "/apps/bad-input/formation",

@@ -15,17 +15,17 @@ const OPEN_INSIDE: &[&str] = &["own-file", "null-device", "loopback"];
 
 /// Probes that cannot be open on the host either, or would harm it there: closed inside is enough.
 const NO_CONTROL: &[&str] = &[
+    "remount",
     "kexec",
     "init-module",
-    "reboot",
-    "set-time",
+    "mknod",
+    "raw-disk",
+    "kernel-memory",
     "sysctl",
     "sysrq",
     "cgroup-write",
-    "kernel-memory",
-    "mknod",
-    "raw-disk",
-    "remount",
+    "set-time",
+    "set-hostname",
 ];
 
 fn read(output: &Output) -> BTreeMap<String, String> {
@@ -76,13 +76,14 @@ pub(crate) fn a_dyno_reaches_nothing_it_should_not(server: &Server) -> Result<()
         let (listeners, own) = accept_all([metadata, gateway])?;
 
         let outside = Output::of(
-            Command::new("bash")
-                .args(["-c", PROBES, "/etc/passwd", &other_dyno, &gateway_address, &host_file])
+            Command::new("unshare")
+                .args(["--mount", "--uts", "bash", "-c", PROBES, "/etc/passwd"])
+                .args([&other_dyno, &gateway_address, &host_file])
                 .env("LOCAL_PORT", own.to_string()),
         )?;
         let outside = read(&outside);
         let command = format!(
-            "node -e 'require(\"net\").createServer().listen(7777, () => require(\"child_process\").spawn(\"bash\", [\"probes.sh\", \"{other_dyno}\", \"{gateway_address}\", \"{host_file}\"], {{stdio: \"inherit\", env: {{...process.env, LOCAL_PORT: \"7777\"}}}}).on(\"exit\", () => process.exit()))'"
+            "node -e 'require(\"net\").createServer().listen(7777, () => require(\"child_process\").spawn(\"bash\", [\"probes.sh\", \"{other_dyno}\", \"{gateway_address}\", \"{host_file}\", \"inside\"], {{stdio: \"inherit\", env: {{...process.env, LOCAL_PORT: \"7777\"}}}}).on(\"exit\", () => process.exit()))'"
         );
         let inside = app.heroku(&["run", "--no-tty", "--", &command])?.ok()?;
         let inside_all = inside.all();

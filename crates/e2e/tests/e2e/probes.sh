@@ -1,6 +1,8 @@
 #!/bin/bash
-# Tries to get out of the place it runs in, and says what it could do. Run as `probes.sh OTHER GATEWAY HOST_FILE`:
-# OTHER is another dyno's address:port, GATEWAY one of the host's, HOST_FILE a file that only the host has.
+# Tries to get out of the place it runs in, and says what it could do. Run as
+# `probes.sh OTHER GATEWAY HOST_FILE [inside]`: OTHER is another dyno's address:port, GATEWAY one of the
+# host's, HOST_FILE a file that only the host has. Without `inside` it makes only those probes that
+# do no harm where the doors are open; it must then run in a mount namespace of its own.
 say() { if "${@:2}" >/dev/null 2>&1; then echo "$1: open"; else echo "$1: closed"; fi; }
 tcp() { timeout 3 bash -c "exec 3<>/dev/tcp/${1%:*}/${1#*:}"; }
 # A system call by number, as perl makes it; fails when the kernel refuses it.
@@ -14,14 +16,19 @@ say host-port tcp "$2"
 say metadata tcp 169.254.169.254:80
 say host-file test -e "$3"
 say host-processes test -e /proc/2
-say mount mount -t tmpfs none /mnt
-say remount mount -o remount,rw /proc/sys
+say mount mount -t tmpfs none /tmp
 say unshare-user unshare --user true
 say unshare-mount unshare --mount true
 say bpf call 321 5 0 0
-say ptrace-init call 101 16 1 0 0
+say ptrace perl -e 'my $c = fork // exit 1; if (!$c) { sleep 5; exit } my $r = syscall(101, 16, $c, 0, 0); kill 9, $c; exit($r == -1)'
 say keyctl call 250 0 -3 1
 say perf-event call 298 0 0 0 0 0
+say become-root su -c true
+say chroot chroot / true
+say raw-socket call 41 2 3 1
+
+[ "$4" = inside ] || exit 0
+say remount mount -o remount,rw /proc/sys
 say kexec call 246 0 0 0 0
 say init-module call 175 0 0 0
 say mknod mknod /tmp/sda b 8 0
@@ -29,9 +36,6 @@ say raw-disk test -e /dev/sda -o -e /dev/vda -o -e /dev/nvme0n1
 say kernel-memory test -r /proc/kcore
 say sysctl sh -c 'echo 1 > /proc/sys/kernel/core_pattern'
 say sysrq sh -c 'echo h > /proc/sysrq-trigger'
-say become-root su -c true
 say cgroup-write sh -c 'echo 1 > /sys/fs/cgroup/memory/memory.limit_in_bytes'
-say chroot chroot / true
-say reboot call 169 0 0 0 0
-say set-time date -s 2001-01-01
-say raw-socket call 41 2 3 1
+say set-time date -s "$(date)"
+say set-hostname hostname escaped

@@ -69,7 +69,7 @@ pub(crate) fn kigos_own_cli_does_the_same(server: &Server) -> Result<()> {
         kigo(&["logs", "--num", "1500"])?.ok()?.says("listening")?;
         let json = kigo(&["info", "--json"])?.ok()?;
         ensure!(json.stdout.trim_start().starts_with('{'), "info --json prints JSON: {}", json.stdout);
-        let exit = server.kigo(&["run", "--app", "own-cli-app", "--exit-code", "--", "exit 5"])?;
+        let exit = server.kigo(&["run", "--app", "own-cli-app", "--exit-code", "--", "bash -c 'exit 5'"])?;
         ensure!(exit.code == 5, "the exit code of the dyno is the command's: {exit:?}");
         server
             .kigo(&["ps:scale", "web=1", "--app", "no-such-app"])?
