@@ -17,6 +17,7 @@ pub(crate) mod keys;
 pub(crate) mod log_drains;
 pub(crate) mod log_sessions;
 pub(crate) mod places;
+pub(crate) mod registry;
 pub(crate) mod releases;
 pub(crate) mod sessions;
 pub(crate) mod slugs;

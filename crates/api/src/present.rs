@@ -11,7 +11,7 @@ pub(crate) use account::{account, authorization, collaborator, key, session};
 pub(crate) use app::{app, buildpacks, domain, feature, log_drain};
 pub(crate) use build::{build, slug, source};
 pub(crate) use dyno::{dyno, dyno_size, formation};
-pub(crate) use place::{generation, region, stack};
+pub(crate) use place::{SINCE, generation, region, stable_id, stack};
 pub(crate) use release::release;
 
 use crate::Config;

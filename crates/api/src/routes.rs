@@ -2,8 +2,8 @@
 
 use crate::handlers::{
     account, app_features, apps, authorizations, buildpacks, builds, collaborators, config_vars, domains,
-    dynos, empty, formation, keys, log_drains, log_sessions, places, releases, sessions, slugs, sources,
-    status,
+    dynos, empty, formation, keys, log_drains, log_sessions, places, registry, releases, sessions, slugs,
+    sources, status,
 };
 use crate::middleware::{accept, auth, cors, etag, panics, request_id};
 use crate::{Api, ApiError, Parts, browser_login, gaps, streams, uploads};
@@ -47,6 +47,10 @@ fn open_routes() -> Router<Api> {
         .route("/auth/browser/{id}", get(browser_login::form).post(browser_login::submit))
         .route("/auth/cli/{id}", get(browser_login::poll))
         .route("/api/v4/current-status", get(status::current))
+        .route("/buildpacks", get(registry::search))
+        .route("/buildpacks/{buildpack}", get(registry::info))
+        .route("/buildpacks/{buildpack}/revisions", get(registry::revisions))
+        .route("/buildpacks/{buildpack}/readme", get(registry::readme))
 }
 
 fn account_routes() -> Router<Api> {

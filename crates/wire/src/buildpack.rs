@@ -28,6 +28,8 @@ pub struct Update {
 /// One entry of the new order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// A name such as `heroku/nodejs`, or an address.
-    pub buildpack: String,
+    /// A name such as `heroku/nodejs`, or an address. The CLI leaves it out when the registry does
+    /// not know the name it was given.
+    #[serde(default)]
+    pub buildpack: Option<String>,
 }

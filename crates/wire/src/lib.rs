@@ -30,6 +30,7 @@ pub mod log_session;
 pub mod place;
 pub mod rate_limit;
 pub mod reference;
+pub mod registry;
 pub mod release;
 pub mod session;
 pub mod slug;

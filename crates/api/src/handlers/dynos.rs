@@ -5,6 +5,7 @@ use crate::ranges::{Page, Range};
 use crate::{Api, ApiError, present};
 use axum::Json;
 use axum::extract::{Path, State};
+use domain::DynoId;
 use http::StatusCode;
 use ops::dynos::Target;
 use serde_json::{Map, Value};
@@ -15,6 +16,15 @@ type Accepted = (StatusCode, Json<Map<String, Value>>);
 
 fn accepted() -> Accepted {
     (StatusCode::ACCEPTED, Json(Map::new()))
+}
+
+/// Which dynos are meant where one is named: `heroku ps:restart web` names a process type there.
+fn target(identity: &str) -> Target<'_> {
+    if identity.contains('.') || identity.parse::<DynoId>().is_ok() {
+        Target::One(identity)
+    } else {
+        Target::ProcessType(identity)
+    }
 }
 
 /// `GET /apps/{app}/dynos`
@@ -85,7 +95,7 @@ pub(crate) async fn restart(
     Login(actor): Login,
     Path((app, dyno)): Path<(String, String)>,
 ) -> Result<Accepted, ApiError> {
-    ops::dynos::restart(api.ops(), &actor, &app, Target::One(&dyno)).await?;
+    ops::dynos::restart(api.ops(), &actor, &app, target(&dyno)).await?;
     Ok(accepted())
 }
 
@@ -105,7 +115,7 @@ pub(crate) async fn stop(
     Login(actor): Login,
     Path((app, dyno)): Path<(String, String)>,
 ) -> Result<Accepted, ApiError> {
-    ops::dynos::stop(api.ops(), &actor, &app, Target::One(&dyno)).await?;
+    ops::dynos::stop(api.ops(), &actor, &app, target(&dyno)).await?;
     Ok(accepted())
 }
 
@@ -117,4 +127,22 @@ pub(crate) async fn stop_type(
 ) -> Result<Accepted, ApiError> {
     ops::dynos::stop(api.ops(), &actor, &app, Target::ProcessType(&process_type)).await?;
     Ok(accepted())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dyno_can_be_a_process_type() {
+        let id = "01234567-89ab-4def-8123-456789abcdef";
+        for (identity, expected) in [
+            ("web.1", Target::One("web.1")),
+            (id, Target::One(id)),
+            ("web", Target::ProcessType("web")),
+            ("my-type", Target::ProcessType("my-type")),
+        ] {
+            assert_eq!(target(identity), expected);
+        }
+    }
 }

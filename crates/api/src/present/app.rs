@@ -90,7 +90,7 @@ pub(crate) fn log_drain(DrainInfo { drain, app }: &DrainInfo) -> wire::log_drain
     }
 }
 
-/// Features are `general`, so that `heroku features` lists them.
+/// Features are not `general`, so that `heroku labs` lists them, as Heroku's of the same names.
 pub(crate) fn feature(info: &FeatureInfo) -> wire::feature::Feature {
     let feature = &info.feature;
     wire::feature::Feature {
@@ -101,7 +101,7 @@ pub(crate) fn feature(info: &FeatureInfo) -> wire::feature::Feature {
         doc_url: String::new(),
         enabled: info.enabled,
         feedback_email: String::new(),
-        state: "general".into(),
+        state: "public".into(),
         created_at: info.created_at.into(),
         updated_at: info.updated_at.into(),
     }

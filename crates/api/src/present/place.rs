@@ -6,7 +6,7 @@ use uuid::Uuid;
 use wire::NamedRef;
 
 /// When the things that come with Kigo itself came to be.
-const SINCE: Timestamp = Timestamp::constant(1_763_769_600, 0);
+pub(crate) const SINCE: Timestamp = Timestamp::constant(1_763_769_600, 0);
 
 /// An id for what has a name but no row, always the same.
 pub(crate) fn stable_id(kind: &str, name: &str) -> Uuid {
