@@ -5,12 +5,17 @@
 //! for ten minutes: after a restart of the server it has to be begun anew.
 
 use crate::extract::Body;
+use crate::streams::with_heartbeat;
 use crate::{Api, ApiError};
+use axum::body::Body as HttpBody;
 use axum::extract::{Path, State};
 use axum::response::{Html, IntoResponse, Response};
 use axum::{Form, Json};
+use bytes::Bytes;
+use futures_util::stream;
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use std::collections::HashMap;
+use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
@@ -130,31 +135,36 @@ async fn issue(api: &Api, credentials: &Credentials, description: &str) -> Resul
     Ok(ops::authorizations::create_session(api.ops(), &actor, create).await?.token)
 }
 
-/// `GET /auth/cli/{id}`: waits for the person. 503 makes the CLI ask again.
+/// `GET /auth/cli/{id}`: waits for the person. The answer begins at once and spaces go out until it
+/// is known, because the CLI gives up on a connection that is silent for a minute; JSON allows them.
 pub(crate) async fn poll(
     State(api): State<Api>,
     Path(id): Path<Uuid>,
     headers: HeaderMap,
-) -> Result<Json<Outcome>, ApiError> {
+) -> Result<Response, ApiError> {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let bearer = bearer.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    let mut outcome = {
+    let (mut outcome, end) = {
         let logins = api.logins().lock();
         let login = logins.get(&id).ok_or_else(|| ApiError::not_found("login"))?;
         if !bool::from(login.token.as_bytes().ct_eq(bearer.as_bytes())) {
             return Err(ApiError::unauthorized());
         }
-        login.outcome.subscribe()
+        (login.outcome.subscribe(), login.since + LIFE)
     };
-    let wait = outcome.wait_for(Option::is_some);
-    let Ok(Ok(outcome)) =
-        tokio::time::timeout(api.config().login_poll, wait).await.map(|o| o.map(|o| o.clone()))
-    else {
-        let message = "Nobody has logged in yet.";
-        return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "login_pending", message));
+    let (waiting, heartbeat, shutdown) = (api.clone(), api.config().heartbeat, api.shutdown());
+    let answer = async move {
+        let outcome = tokio::select! {
+            outcome = outcome.wait_for(Option::is_some) => outcome.ok().and_then(|outcome| outcome.clone()),
+            () = tokio::time::sleep_until(end.into()) => None,
+            () = shutdown.cancelled() => Some(Outcome::Error("the server is restarting; please log in again".into())),
+        };
+        waiting.logins().lock().remove(&id);
+        let outcome = outcome.unwrap_or_else(|| Outcome::Error("nobody logged in within ten minutes".into()));
+        serde_json::to_vec(&outcome).map(Bytes::from).map_err(io::Error::other)
     };
-    api.logins().lock().remove(&id);
-    outcome.map(Json).ok_or_else(|| ApiError::not_found("login"))
+    let stream = with_heartbeat(stream::once(answer), b" ", heartbeat, std::future::pending());
+    Ok(([(header::CONTENT_TYPE, "application/json")], HttpBody::from_stream(stream)).into_response())
 }
 
 const GONE: &str = "<h1>This login is over</h1><p>It has expired or was completed. Begin again with <code>heroku login</code>.</p>";

@@ -14,8 +14,6 @@ pub struct Config {
     pub rendezvous: String,
     /// An idle stream is kept alive this often. Clients give up after a minute or more.
     pub heartbeat: Duration,
-    /// How long a poll for a browser's login is held. The official CLI gives up after a minute.
-    pub login_poll: Duration,
 }
 
 impl Default for Config {
@@ -25,7 +23,6 @@ impl Default for Config {
             app_url: "http://{app}.localhost:8080".into(),
             rendezvous: "localhost:5001".into(),
             heartbeat: Duration::from_secs(25),
-            login_poll: Duration::from_secs(45),
         }
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// Adds `beat` to a stream whenever nothing has come for `pause`, so that neither end nor anything
 /// between them takes the connection for dead. Ends cleanly as soon as `stop` is over.
-fn with_heartbeat(
+pub(crate) fn with_heartbeat(
     stream: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
     beat: &'static [u8],
     pause: Duration,

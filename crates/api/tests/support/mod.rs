@@ -86,11 +86,7 @@ impl World {
         let admin = ops::accounts::bootstrap(&ops, admin).await.unwrap().expect("a new installation");
         let memory = Arc::new(Memory::default());
         let shutdown = CancellationToken::new();
-        let config = Config {
-            heartbeat: Duration::from_millis(50),
-            login_poll: Duration::from_millis(50),
-            ..Config::default()
-        };
+        let config = Config { heartbeat: Duration::from_millis(50), ..Config::default() };
         let parts = Parts {
             ops: ops.clone(),
             logs: logs.clone(),
