@@ -90,9 +90,20 @@ async fn a_tail_follows_beats_and_ends_cleanly_with_the_server() {
     }
     assert_eq!(events(&text).len(), 1);
     world.shutdown.cancel();
+    let mut rest = String::new();
     while let Some(piece) = tokio::time::timeout(DEADLINE, body.next()).await.expect("in time") {
-        piece.expect("a clean end");
+        rest.push_str(&String::from_utf8_lossy(&piece.expect("a clean end")));
     }
+    assert!(rest.ends_with("retry: 10000\n\n"), "the reader is told to come back: {rest}");
+}
+
+#[tokio::test]
+async fn a_log_ends_with_its_app() {
+    let world = World::new().await;
+    let app = world.create_app().await;
+    let path = session(&world, &app, json!({"tail": true})).await;
+    assert_eq!(world.request("DELETE", &format!("/apps/{app}"), Value::Null).await.status, 200);
+    assert_eq!(world.send("GET", &path, &EVENTS, "").await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

@@ -17,8 +17,9 @@ use jiff::Timestamp;
 use logs::{LineId, TailLine};
 use std::io;
 
-/// Sent first: how long an `EventSource` waits before it comes back, in milliseconds.
-const HELLO: &[u8] = b"retry: 1000\n\n";
+/// Sent last: after so many milliseconds the reader comes back. The official CLI gives up if nobody
+/// answers then, so a server that restarts gets time to do so.
+const RETRY: &[u8] = b"retry: 10000\n\n";
 /// A comment, which readers pass over.
 const BEAT: &[u8] = b":\n\n";
 
@@ -30,6 +31,7 @@ pub(crate) async fn read(
 ) -> Result<Response, ApiError> {
     let session = logs::session::verify(api.log_key(), &token, Timestamp::now())
         .map_err(|_| ApiError::not_found("log session"))?;
+    ops::outputs::log(api.ops(), session.app).await?;
     let mut query = session.query();
     query.after = last_event_id(&headers);
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
@@ -46,8 +48,8 @@ pub(crate) async fn read(
     });
     let stop = api.shutdown().cancelled_owned();
     let body = if events {
-        let hello = futures_util::stream::iter([Ok(Bytes::from_static(HELLO))]);
-        Body::from_stream(hello.chain(with_heartbeat(lines, BEAT, api.config().heartbeat, stop)))
+        let retry = futures_util::stream::iter([Ok(Bytes::from_static(RETRY))]);
+        Body::from_stream(with_heartbeat(lines, BEAT, api.config().heartbeat, stop).chain(retry))
     } else {
         Body::from_stream(lines.take_until(stop))
     };
