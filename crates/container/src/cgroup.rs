@@ -73,6 +73,23 @@ impl Group {
         warnings
     }
 
+    /// Makes the group where shims need one, and moves the shim `pid` in. Returns what failed.
+    pub fn adopt_shim(&self, pid: i32) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if let Some(unified) = &self.hierarchies.unified {
+            warnings.extend(unified.delegate(&self.path));
+        }
+        for mount in self.hierarchies.shim_mounts() {
+            let directory = mount.join(&self.path);
+            let moved = fs::create_dir_all(&directory)
+                .and_then(|()| fs::write(directory.join("cgroup.procs"), pid.to_string()));
+            if let Err(error) = moved {
+                warnings.push(format!("the shim could not enter {}: {error}", directory.display()));
+            }
+        }
+        warnings
+    }
+
     /// Moves the process `pid` in. Returns where that failed.
     pub fn attach(&self, pid: i32) -> Vec<String> {
         let mut warnings = Vec::new();
@@ -136,7 +153,7 @@ impl Group {
     /// something in it. It is no error when it does not exist.
     pub fn remove(&self, patience: Duration) -> io::Result<()> {
         let deadline = Instant::now() + patience;
-        for mount in self.hierarchies.mounts() {
+        for mount in self.hierarchies.mounts().into_iter().chain(self.hierarchies.systemd.as_deref()) {
             let directory = mount.join(&self.path);
             while let Err(error) = remove_tree(&directory) {
                 if error.raw_os_error() != Some(libc::EBUSY) || Instant::now() > deadline {

@@ -72,10 +72,12 @@ fn hold(paths: &Paths) -> Result<(), Failure> {
     };
     state::write_json(&paths.state(), &state).doing("write the container's state")?;
     let hierarchies = Hierarchies::detect().doing("find this machine's control groups")?;
+    // When the machine runs out of memory, ending a shim frees next to nothing and costs a container.
+    // Not everybody may ask for that.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "-900");
     // Out of the server's group: nobody who ends the server there ends the shim as well.
     let shims = Group::new(hierarchies.clone(), &bundle.cgroup_parent, cgroup::SHIMS);
-    shims.create();
-    shims.attach(state.shim);
+    state.warnings.extend(shims.adopt_shim(state.shim));
 
     let listener = listen(paths)?;
     let spool = Spool::create(paths.output(), bundle.spool_limit).doing("make the spool")?;

@@ -168,3 +168,24 @@ async fn the_client_is_told_why_there_is_no_program() {
     assert_eq!(machine.wait(spec.id).await.code, 127);
     machine.clean().await;
 }
+
+#[tokio::test]
+async fn a_program_that_leaves_its_terminal_costs_nothing() {
+    let machine = Machine::new();
+    let script = "exec 3>&1; echo bye; exec </dev/null >/dev/null 2>&1 3>&-; trap 'exit 5' TERM; while :; do sleep 0.05; done";
+    let (id, mut stream) = started(&machine, script, PTY).await;
+    until(&mut stream, "bye").await;
+    let state: container::state::State =
+        serde_json::from_slice(&std::fs::read(machine.host.paths(id).state()).unwrap()).unwrap();
+    // Asleep whenever it is looked at; a shim that polls a dead terminal would be running.
+    let mut asleep = 0;
+    for _ in 0..50 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", state.shim)).unwrap();
+        asleep += usize::from(stat.contains(") S "));
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+    assert!(asleep > 25, "{asleep}");
+    machine.host.stop(id, PATIENCE).await.unwrap();
+    assert_eq!(machine.wait(id).await.code, 5);
+    machine.clean().await;
+}

@@ -11,6 +11,8 @@ pub struct Hierarchies {
     /// Version 1: where each controller is mounted.
     pub(super) v1: BTreeMap<&'static str, PathBuf>,
     pub(super) unified: Option<Unified>,
+    /// Where systemd keeps its books if not in the tree of version 2: by them it ends a service.
+    pub(super) systemd: Option<PathBuf>,
 }
 
 /// The tree of version 2.
@@ -51,6 +53,9 @@ impl Hierarchies {
                     for controller in CONTROLLERS.into_iter().filter(|name| options.contains(name)) {
                         found.v1.entry(controller).or_insert_with(|| mount.into());
                     }
+                    if options.contains(&"name=systemd") {
+                        found.systemd = Some(mount.into());
+                    }
                 }
                 Some("cgroup2") if found.unified.is_none() => {
                     let text = fs::read_to_string(Path::new(mount).join("cgroup.controllers"))?;
@@ -82,6 +87,13 @@ impl Hierarchies {
                 .filter(|unified| unified.controllers.contains(controller))
                 .map(|unified| unified.mount.as_path()),
         }
+    }
+
+    /// Where a shim must be moved, for nobody to end it together with the server, and for its own
+    /// memory not to count as the server's.
+    pub(super) fn shim_mounts(&self) -> impl Iterator<Item = &Path> {
+        let unified = self.unified.iter().map(|unified| &unified.mount);
+        self.v1.get("memory").into_iter().chain(unified).chain(&self.systemd).map(PathBuf::as_path)
     }
 
     /// Every mount point once. The version 2 tree is among them even without controllers.
@@ -136,6 +148,10 @@ mod tests {
         assert_eq!(found.mount_of("cpuacct", Version::One).unwrap(), Path::new("/sys/fs/cgroup/cpu,cpuacct"));
         assert_eq!(found.mounts().len(), 2);
         assert!(!found.has("pids"));
+        assert_eq!(
+            found.shim_mounts().collect::<Vec<_>>(),
+            ["/sys/fs/cgroup/memory", "/sys/fs/cgroup/systemd"].map(Path::new)
+        );
     }
 
     #[test]

@@ -50,6 +50,11 @@ impl MemoryEvents {
         }
     }
 
+    /// Whether the kernel wakes before it kills (version 1), so that the count comes later.
+    pub fn is_early(&self) -> bool {
+        matches!(self.wake, Wake::Eventfd { .. })
+    }
+
     /// How many processes of the group the kernel has killed for memory. Also makes the target
     /// quiet again after it has woken a poll.
     pub fn kills(&self) -> u64 {

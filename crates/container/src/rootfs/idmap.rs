@@ -2,9 +2,10 @@
 
 use crate::error::{Doing, Failure};
 use crate::sys;
-use rustix::process::{Signal, pidfd_send_signal};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{WaitId, WaitIdOptions};
 use std::fs::{self, File};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 /// How many ids a container has.
 pub(crate) const RANGE: u32 = 65_536;
@@ -20,23 +21,19 @@ pub(crate) fn write_maps(pid: i32, base: u32) -> Result<(), Failure> {
 
 /// A user namespace with that mapping. The process it takes to make one is gone on return.
 pub(super) fn namespace(base: u32) -> Result<OwnedFd, Failure> {
-    let Some((pid, pidfd)) =
-        sys::clone_into_namespaces(libc::CLONE_NEWUSER).doing("make a user namespace for the mapping")?
-    else {
-        // Waits to be killed, holding the namespace.
-        loop {
-            let _ = sys::wait_for_signal();
-        }
+    let step = "make a user namespace for the mapping";
+    let (read, write) = pipe_with(PipeFlags::CLOEXEC).doing(step)?;
+    let Some((pid, pidfd)) = sys::clone_into_namespaces(libc::CLONE_NEWUSER).doing(step)? else {
+        // Holds the namespace until the shim lets go of the pipe, or is gone; and nothing else,
+        // above all not the container's lock.
+        let _ = sys::close_all_but(&[read.as_fd()]);
+        let _ = rustix::io::read(&read, &mut [0]);
+        sys::exit_now(0)
     };
     let opened = write_maps(pid, base)
         .and_then(|()| File::open(format!("/proc/{pid}/ns/user")).doing("open the mapping's user namespace"));
-    let killed = pidfd_send_signal(&pidfd, Signal::KILL).doing("end the mapping's process");
-    if killed.is_ok() {
-        let _ = rustix::process::waitid(
-            rustix::process::WaitId::PidFd(std::os::fd::AsFd::as_fd(&pidfd)),
-            rustix::process::WaitIdOptions::EXITED,
-        );
-    }
-    killed?;
+    drop(write);
+    rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED)
+        .doing("end the mapping's process")?;
     Ok(opened?.into())
 }

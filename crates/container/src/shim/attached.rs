@@ -2,6 +2,7 @@
 
 use rustix::event::PollFlags;
 use rustix::io::Errno;
+use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
@@ -19,6 +20,9 @@ pub(super) struct Attached {
     /// What the program reads, unless that is a terminal.
     input: Option<OwnedFd>,
     is_terminal: bool,
+    /// The program's side of the terminal. As long as somebody has it open, a terminal that the
+    /// program has closed, or not opened yet, is just quiet; else polling it would never rest.
+    peer: Option<OwnedFd>,
     client_ended: bool,
     to_program: Vec<u8>,
     to_client: Vec<u8>,
@@ -34,7 +38,10 @@ pub(super) enum Line {
 impl Attached {
     pub(super) fn new(client: UnixStream, read: Vec<u8>, output: OwnedFd, input: Option<OwnedFd>) -> Self {
         let is_terminal = input.is_none();
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let peer = if is_terminal { ioctl_tiocgptpeer(&output, flags).ok() } else { None };
         Self {
+            peer,
             client: Some(client),
             output: Some(output),
             input,
@@ -87,6 +94,7 @@ impl Attached {
 
     /// The program is gone: fetches what it left. Returns whether the client still lacks something.
     pub(super) fn finish(&mut self) -> bool {
+        drop(self.peer.take());
         while self.output.is_some() && self.read_some() {}
         self.output = None;
         self.input = None;
@@ -117,6 +125,7 @@ impl Attached {
         self.client = None;
         if self.is_terminal {
             self.output = None;
+            drop(self.peer.take());
         }
         self.input = None;
         self.to_client.clear();
@@ -183,8 +192,6 @@ impl Attached {
                 self.to_client.extend_from_slice(&buffer[..length]);
                 true
             }
-            // Nothing now; or a terminal whose last user is gone (EIO). Another user may open
-            // it again as long as init lives, so a terminal is kept until the end.
             Err(_) => false,
         }
     }

@@ -256,7 +256,7 @@ impl<'a> Loop<'a> {
             self.exit.out_of_memory = true;
             // Version 1 kills one process; what is left of the program is of no use.
             self.kill();
-        } else if rechecks > 0 {
+        } else if rechecks > 0 && memory.is_early() {
             self.deadlines.memory = Some((Instant::now() + MEMORY_RECHECK, rechecks - 1));
         }
     }
