@@ -2,6 +2,8 @@
 //!
 //! `cargo run -p builder --example build -- DATA_DIR SOURCE_DIR [BUILDPACK...]`, as root. The same
 //! app id is used for the same source directory, so that a second run finds the cache of the first.
+//! Variables that begin with `APP_` become config vars; `TIMEOUT` (seconds), `MEMORY` and `DISK`
+//! (bytes) set limits; `LOCAL_BUILDPACKS` names a directory for `file://` addresses. Ctrl-C cancels.
 
 use builder::{BuildRequest, Builder, HostSettings, Output, Settings, build};
 use domain::{AppId, BuildId, BuildpackRef, ConfigVars};
@@ -10,7 +12,7 @@ use image::{ImageStore, PackOptions};
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -56,11 +58,27 @@ async fn run(data: PathBuf, source: PathBuf, buildpacks: Vec<BuildpackRef>) -> R
         request_id: uuid::Uuid::new_v4().to_string(),
         cancel: CancellationToken::new(),
     };
-    let settings = Settings {
+    let mut settings = Settings {
         host: HostSettings::detect(),
         local_buildpacks: std::env::var_os("LOCAL_BUILDPACKS").map(PathBuf::from),
         ..Settings::default()
     };
+    if let Some(seconds) = std::env::var("TIMEOUT").ok().and_then(|text| text.parse().ok()) {
+        settings.timeout = Duration::from_secs(seconds);
+    }
+    if let Some(bytes) = std::env::var("MEMORY").ok().and_then(|text| text.parse().ok()) {
+        settings.limits.memory = bytes;
+        settings.limits.memory_max = bytes;
+    }
+    if let Some(bytes) = std::env::var("DISK").ok().and_then(|text| text.parse().ok()) {
+        settings.limits.disk = bytes;
+    }
+    let cancel = request.cancel.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            cancel.cancel();
+        }
+    });
     let builder = Builder::new(local.clone(), images, data, settings);
     let (sender, mut lines) = mpsc::channel(64);
     let began = Instant::now();

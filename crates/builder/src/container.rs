@@ -22,6 +22,9 @@ const RESULT_LIMIT: u64 = 32 << 20;
 /// The name of the archive that a build can do without.
 pub(crate) const CACHE_PIPE: &str = "cache";
 
+/// How programs say that there is no space left; no exit status does.
+const DISK_FULL: [&str; 2] = ["No space left on device", "ENOSPC"];
+
 /// How long a build may go on after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -152,11 +155,14 @@ async fn follow(
     engine.start(spec).await?;
     let mut lines = engine.output(id, 0).await?;
     let mut cancelled = false;
+    let mut disk_full = false;
     loop {
         tokio::select! {
             line = lines.recv() => match line {
                 Some(line) => {
-                    output.line(shown(line.content)).await;
+                    let text = shown(line.content);
+                    disk_full |= DISK_FULL.iter().any(|words| text.contains(words));
+                    output.line(text).await;
                     // Often enough that the container's buffer never fills.
                     if line.sequence % 64 == 0 {
                         engine.acknowledge(id, line.sequence).await?;
@@ -171,7 +177,13 @@ async fn follow(
         }
     }
     let exit = engine.wait(id).await?;
-    if cancelled { Err(BuildError::Cancelled) } else { Ok(exit) }
+    if cancelled {
+        return Err(BuildError::Cancelled);
+    }
+    if disk_full && exit.code != 0 && !exit.timed_out && !exit.out_of_memory {
+        return Err(BuildError::DiskFull { limit: builder.settings.limits.disk });
+    }
+    Ok(exit)
 }
 
 /// A line as the terminal of a user would show it, or the note that some are missing.

@@ -59,6 +59,8 @@ pub enum BuildError {
     Cancelled,
     #[error("the build used more than {limit} bytes of memory")]
     OutOfMemory { limit: u64 },
+    #[error("the build filled its disk of {limit} bytes")]
+    DiskFull { limit: u64 },
     #[error("what the build left cannot be taken over")]
     Result(#[source] UnpackError),
     #[error("the stack {0} cannot be used")]
@@ -128,14 +130,10 @@ impl BuildError {
     /// What the user is told.
     pub fn words(&self) -> Words {
         match self {
-            Self::Source(error) => Words::new(
+            Self::Source(error) => archive_words(
+                error,
                 "The source of this app could not be unpacked.",
-                sentence(error),
-                if error.is_archive_at_fault() {
-                    "Send a tar archive of plain files, directories and links that stay inside."
-                } else {
-                    OPERATOR
-                },
+                "Send a tar archive of plain files, directories and links that stay inside.",
             ),
             Self::Procfile(error) => Words::new(
                 "The Procfile of this app is not valid.",
@@ -210,7 +208,7 @@ impl BuildError {
             ),
             Self::TimedOut(limit) => Words::new(
                 "The build took too long and was stopped.",
-                format!("A build may take {} minutes.", limit.as_secs().div_ceil(60)),
+                format!("A build may take {}.", minutes(*limit)),
                 "Leave out what the app does not need to run, or build it beforehand.",
             ),
             Self::Cancelled => {
@@ -221,14 +219,15 @@ impl BuildError {
                 format!("A build may use {}.", whole_megabytes(*limit)),
                 "Make the build use less, for example with fewer parallel workers.",
             ),
-            Self::Result(error) => Words::new(
+            Self::DiskFull { limit } => Words::new(
+                "The build ran out of disk space.",
+                format!("A build may write {}.", whole_megabytes(*limit)),
+                "Leave files out with .slugignore, and have the build write less.",
+            ),
+            Self::Result(error) => archive_words(
+                error,
                 "What the build left behind could not be taken over.",
-                sentence(error),
-                if error.is_archive_at_fault() {
-                    "Have the build make plain files, directories and links only."
-                } else {
-                    OPERATOR
-                },
+                "Have the build make plain files, directories and links only.",
             ),
             Self::Stack(name, error) => error.words(name),
             Self::Container(_) | Self::Engine(_) | Self::Store(_) | Self::System { .. } => {
@@ -259,6 +258,17 @@ impl BuildError {
         output.warning(format!("Push rejected{}.", kind.unwrap_or_default())).await;
         output.line("").await;
         output.warning("Push failed").await;
+    }
+}
+
+/// About an archive that was not unpacked, be it its own fault or this machine's.
+fn archive_words(error: &UnpackError, happened: &str, advice: &str) -> Words {
+    if error.is_archive_at_fault() {
+        Words::new(happened, sentence(error), advice)
+    } else if error.is_disk_full() {
+        Words::new(happened, "The disk of this installation is full.", OPERATOR)
+    } else {
+        Words::new(happened, chain(error), OPERATOR)
     }
 }
 
@@ -297,21 +307,19 @@ pub(crate) fn megabytes(bytes: u64) -> String {
     format!("{value:.1}{}", UNITS[unit])
 }
 
+/// `15 minutes`, or seconds where minutes would not be true.
+fn minutes(time: Duration) -> String {
+    match time.as_secs() {
+        60 => "1 minute".into(),
+        seconds if seconds % 60 == 0 => format!("{} minutes", seconds / 60),
+        seconds => format!("{seconds} seconds"),
+    }
+}
+
 /// `500M`.
 fn whole_megabytes(bytes: u64) -> String {
     format!("{}M", bytes >> 20)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_read_as_on_heroku() {
-        for (bytes, text) in
-            [(0, "0.0K"), (512, "0.5K"), (38_063_309, "36.3M"), (613_836_390, "585.4M"), (5 << 30, "5.0G")]
-        {
-            assert_eq!(megabytes(bytes), text);
-        }
-    }
-}
+mod tests;

@@ -89,7 +89,7 @@ impl StackError {
             Self::NoMirror => Words::new(
                 happened,
                 "The package sources of this host name no Debian archive.",
-                "Set stack.mirror in the server's configuration, or KIGO_DEBIAN_MIRROR, for example\nto http://deb.debian.org.",
+                "Set the variable KIGO_DEBIAN_MIRROR of the server, for example to http://deb.debian.org.",
             ),
             Self::Mmdebstrap { .. } => Words::new(
                 happened,

@@ -23,8 +23,20 @@ step() { tell step "$1"; }
 heading() { printf -- '-----> %s\n' "$*"; }
 detail() { printf '       %s\n' "$*"; }
 
-# Runs a command with its output below the heading.
-indented() { "$@" 2>&1 | sed -u 's/^/       /'; }
+# Runs a command with its output below the heading. What the command left running may keep its
+# output open for ever; it is not waited for.
+indented() {
+    local writer killer status=0
+    exec 4> >(exec sed -u 's/^/       /')
+    writer=$!
+    "$@" >&4 2>&1 4>&- || status=$?
+    exec 4>&-
+    (sleep 2 && kill "$writer") 2> /dev/null &
+    killer=$!
+    wait "$writer" 2> /dev/null
+    kill "$killer" 2> /dev/null
+    return "$status"
+}
 
 # Sends directory $2 through pipe $1; what follows goes to tar.
 send() {

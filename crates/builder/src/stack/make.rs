@@ -9,7 +9,9 @@ use super::{StackError, mirror};
 use crate::output::Output;
 use domain::Digest;
 use image::{HistoryStep, ImageSpec, ImageStore, Layer};
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use std::collections::{BTreeMap, VecDeque};
+use std::ffi::CString;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,6 +19,7 @@ use std::process::Stdio;
 use std::time::Instant;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
+use uuid::Uuid;
 
 /// Times of files are no later than this (2025-01-01), so that the same packages give the same
 /// layers.
@@ -46,12 +49,17 @@ const LAST_LINES: usize = 4;
 /// attempt left is removed.
 pub(super) async fn lock(data: &Path, name: &str) -> Result<File, StackError> {
     let directory = data.join("stacks");
-    let (path, leftover) = (directory.join(format!("{name}.lock")), incoming(data, name));
+    let (path, prefix) = (directory.join(format!("{name}.lock")), prefix(name));
     let locked = tokio::task::spawn_blocking(move || {
         std::fs::create_dir_all(&directory)?;
         let file = File::create(path)?;
         file.lock()?;
-        remove(&leftover)?;
+        for entry in std::fs::read_dir(&directory)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(&prefix) {
+                remove(&entry.path())?;
+            }
+        }
         Ok(file)
     });
     locked
@@ -61,19 +69,68 @@ pub(super) async fn lock(data: &Path, name: &str) -> Result<File, StackError> {
         .map_err(StackError::system("lock the stack"))
 }
 
-fn incoming(data: &Path, name: &str) -> PathBuf {
-    data.join("stacks").join(format!("incoming-{name}"))
+/// What the names of directories begin with in which the stack `name` is made. Each attempt has one
+/// of its own: the programs of one that was cut off may go on for a while.
+fn prefix(name: &str) -> String {
+    format!("incoming-{name}-")
 }
 
+/// Removes a scratch directory and what is mounted there.
 fn remove(path: &Path) -> io::Result<()> {
+    dismount(path)?;
     match std::fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }
 
+/// Bytes that making a stack takes at most, and how many times that must be free to take memory.
+const SCRATCH_SIZE: u64 = 3 << 30;
+const SCRATCH_SHARE: u64 = 2;
+
 /// A directory that goes when it is dropped.
 struct Scratch(PathBuf);
+
+impl Scratch {
+    /// Makes the directory, in memory if there is plenty: tens of thousands of small files that
+    /// live for a minute are a disk's worst case.
+    fn make(path: PathBuf) -> io::Result<Self> {
+        std::fs::create_dir_all(&path)?;
+        let scratch = Self(path);
+        if memory_available().is_some_and(|free| free >= SCRATCH_SIZE * SCRATCH_SHARE) {
+            let options = CString::new(format!("size={SCRATCH_SIZE},mode=0700"))?;
+            // Without the right to mount, the disk does.
+            let _ = mount("kigo-stack", &scratch.0, "tmpfs", MountFlags::empty(), options.as_c_str());
+        }
+        Ok(scratch)
+    }
+}
+
+/// Bytes that programs can still take without swapping.
+fn memory_available() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kibibytes << 10)
+}
+
+/// Takes away what is mounted on a directory or below it. Removing files must never reach through a
+/// mount into something else.
+fn dismount(path: &Path) -> io::Result<()> {
+    let mounted = |text: &str| -> Vec<PathBuf> {
+        // Field 5 of proc(5)'s mountinfo; our own names need no escapes.
+        let places = text.lines().filter_map(|line| line.split(' ').nth(4)).map(PathBuf::from);
+        places.filter(|place| place.starts_with(path)).collect()
+    };
+    let read = || std::fs::read_to_string("/proc/self/mountinfo");
+    for place in mounted(&read()?).into_iter().rev() {
+        unmount(&place, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)?;
+    }
+    match mounted(&read()?).first() {
+        Some(place) => Err(io::Error::other(format!("{} is still mounted", place.display()))),
+        None => Ok(()),
+    }
+}
 
 impl Drop for Scratch {
     fn drop(&mut self) {
@@ -93,6 +150,11 @@ pub(super) async fn make(
     if !rustix::process::geteuid().is_root() {
         return Err(StackError::NotRoot);
     }
+    let installed = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+        .any(|directory| directory.join("mmdebstrap").is_file());
+    if !installed {
+        return Err(StackError::NoMmdebstrap);
+    }
     let base = mirror::of_host().ok_or(StackError::NoMirror)?;
     let began = Instant::now();
     output
@@ -103,8 +165,9 @@ pub(super) async fn make(
             shown(&base)
         ))
         .await;
-    let scratch = Scratch(incoming(data, &definition.name));
-    std::fs::create_dir_all(&scratch.0).map_err(StackError::system("make room for the stack"))?;
+    let directory = data.join("stacks").join(format!("{}{}", prefix(&definition.name), Uuid::new_v4()));
+    let scratch = Scratch::make(directory);
+    let scratch = scratch.map_err(StackError::system("make room for the stack"))?;
     for (name, text) in HOOKS {
         std::fs::write(scratch.0.join(name), text).map_err(StackError::system("write the hooks"))?;
     }
@@ -130,8 +193,11 @@ fn shown(address: &str) -> String {
 }
 
 fn command(scratch: &Path, definition: &Definition, base: &str, apt: &[String]) -> Command {
-    let mut command = Command::new("mmdebstrap");
+    // What it mounts and starts is gone when it is, however it ends.
+    let mut command = Command::new("unshare");
     command
+        .args(["--mount", "--propagation=private", "--pid", "--mount-proc", "--fork"])
+        .args(["--kill-child=SIGKILL", "mmdebstrap"])
         .env("KIGO_HOOKS", scratch)
         .env("KIGO_OUT", scratch)
         .env("TMPDIR", scratch)
@@ -183,7 +249,7 @@ async fn apt_options() -> Vec<String> {
     text.lines().filter(wanted).map(|line| line.trim_end_matches(';').to_owned()).collect()
 }
 
-/// mmdebstrap and all that it started; told to end when dropped. It then cleans up after itself.
+/// mmdebstrap and all that it started; ended when dropped.
 struct Group(Child);
 
 impl Drop for Group {
@@ -191,17 +257,14 @@ impl Drop for Group {
         let id = self.0.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
         if let Some(id) = id {
             // It may have ended just now.
-            let _ = rustix::process::kill_process_group(id, rustix::process::Signal::TERM);
+            let _ = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
         }
     }
 }
 
 async fn run(mut command: Command, output: &Output) -> Result<(), StackError> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    let child = command.spawn().map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => StackError::NoMmdebstrap,
-        _ => StackError::system("start mmdebstrap")(error),
-    })?;
+    let child = command.spawn().map_err(StackError::system("start mmdebstrap"))?;
     let mut group = Group(child);
     let (stdout, stderr) = (group.0.stdout.take(), group.0.stderr.take());
     let (one, two) = tokio::join!(follow(stdout, output), follow(stderr, output));
@@ -275,4 +338,33 @@ fn add(images: &ImageStore, archive: &Path) -> Result<Layer, StackError> {
     let layer = images.add_layer(compressed.map_err(StackError::system("compress the stack"))?)?;
     std::fs::remove_file(archive).map_err(StackError::system("remove the stack's archive"))?;
     Ok(layer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn removing_never_reaches_through_a_mount() {
+        let directory = tempfile::tempdir_in("/var/tmp").unwrap();
+        let (scratch, other) = (directory.path().join("scratch"), directory.path().join("other"));
+        for path in [&scratch, &other, &scratch.join("dev")] {
+            std::fs::create_dir(path).unwrap();
+        }
+        std::fs::write(other.join("precious"), "").unwrap();
+        rustix::mount::mount_bind(&other, scratch.join("dev")).unwrap();
+        remove(&scratch).unwrap();
+        assert!(other.join("precious").exists());
+        assert!(!scratch.exists());
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        for (address, expected) in [
+            ("http://deb.debian.org", "http://deb.debian.org"),
+            ("https://u:p@m.example/x", "https://m.example/x"),
+        ] {
+            assert_eq!(shown(address), expected);
+        }
+    }
 }

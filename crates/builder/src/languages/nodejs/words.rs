@@ -91,7 +91,7 @@ impl NodeError {
             Self::OtherPackageManager(what) => Words::new(
                 "This app uses a package manager that is not supported.",
                 format!("It has {what}. What is built in is npm."),
-                "Make a package-lock.json with `npm install` and remove the other lockfile, or use the\nbuildpack of Heroku's by its address:\n`heroku buildpacks:set https://github.com/heroku/heroku-buildpack-nodejs.git#main`\nis taken for the built-in one, so name a copy of it.",
+                "Make a package-lock.json with `npm install` and remove the other lockfile. Or choose a\nbuildpack that supports it, by its address, with `heroku buildpacks:set`.",
             ),
             Self::BadVersion { name, range } => Words::new(
                 format!("engines.{name} in package.json is not a version."),
