@@ -8,17 +8,24 @@ use router::{Config, Hooks, LogSink, Metrics, Routes, Wake};
 use std::collections::HashMap;
 use std::error::Error;
 use std::io::Write;
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-/// Passes lines to a thread that writes them; drops them when it falls behind.
-struct Lines(Mutex<SyncSender<LogLine>>);
+/// Gathers lines for a thread that writes them now and then.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    fn gathered(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl LogSink for Lines {
     fn log(&self, _: AppId, line: LogLine) {
-        if let Ok(sender) = self.0.lock() {
-            let _ = sender.try_send(line);
-        }
+        let mut gathered = self.gathered();
+        gathered.extend_from_slice(&line.message);
+        gathered.push(b'\n');
     }
 }
 
@@ -45,18 +52,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let routes = Routes::new();
     let hosts = HashMap::from([("app.localhost".to_owned(), Arc::new(route))]);
     routes.publish(&RouteTable { generation: 1, hosts });
-    let (sender, lines) = sync_channel::<LogLine>(10_000);
+    let lines = Lines::default();
+    let written = lines.clone();
     std::thread::spawn(move || {
-        let mut out = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout());
-        while let Ok(line) = lines.recv() {
-            let _ = out.write_all(&line.message).and_then(|()| out.write_all(b"\n"));
+        loop {
+            std::thread::sleep(Duration::from_millis(100));
+            let burst = std::mem::take(&mut *written.gathered());
+            let _ = std::io::stdout().write_all(&burst);
         }
     });
-    let hooks = Hooks {
-        log: Arc::new(Lines(Mutex::new(sender))),
-        wake: Arc::new(Asleep),
-        metrics: Arc::new(Metrics::default()),
-    };
+    let hooks = Hooks { log: Arc::new(lines), wake: Arc::new(Asleep), metrics: Arc::new(Metrics::default()) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let bound = config.bind()?;
     runtime.block_on(bound.run(routes, hooks, std::future::pending()))?;
