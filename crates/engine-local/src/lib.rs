@@ -166,7 +166,16 @@ impl Local {
         let parent = self.shared.host.config().cgroup_parent.clone();
         let hierarchies = container::cgroup::Hierarchies::detect();
         let remove = hierarchies.and_then(|found| container::cgroup::remove_parent(&found, &parent));
-        remove.map_err(|source| OpenError::Io { doing: format!("remove the control group {parent}"), source })
+        remove.map_err(|source| OpenError::Io {
+            doing: format!("remove the control group {parent}"),
+            source,
+        })?;
+        // OCI runtimes use hierarchies that we do not, and leave the parent there. What is not
+        // empty stays.
+        for hierarchy in std::fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
+            let _ = std::fs::remove_dir(hierarchy.path().join(&parent));
+        }
+        Ok(())
     }
 
     /// Directories without a spec belong to a start or a removal that was cut short.

@@ -100,6 +100,8 @@ table inet {table} {{
         ct state invalid drop
 {exceptions}        ip daddr {{ {REFUSED} }} reject with icmp type admin-prohibited
         ip daddr {subnet} reject with icmp type admin-prohibited
+        # An uplink with a smaller frame than ours (a VPN) is told to the other side at once.
+        tcp flags syn tcp option maxseg size set rt mtu
         accept
     }}
     chain leaving {{

@@ -56,6 +56,11 @@ pub(crate) fn config(bundle: &Bundle, surroundings: &Surroundings) -> Value {
         "hostname": spec.hostname,
         "process": process(spec, surroundings.has_shell),
         "mounts": [
+            // Upon itself, or runtimes would put devices of the host there.
+            {
+                "destination": "/dev", "type": "bind", "source": surroundings.root.join("dev"),
+                "options": ["rbind", "nosuid", "noexec"],
+            },
             {"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]},
             {
                 "destination": "/dev/pts", "type": "devpts", "source": "devpts",

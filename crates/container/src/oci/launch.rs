@@ -5,7 +5,7 @@ use crate::bundle::{Bundle, Paths};
 use crate::cgroup::Group;
 use crate::error::{Doing, Failure};
 use crate::launch;
-use crate::rootfs::Root;
+use crate::rootfs::{self, Root};
 use engine::{ContainerSpec, Terminal};
 use nix::mount::MsFlags;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
@@ -144,7 +144,13 @@ fn with_streams(
             Ok((output, Some(input)))
         }
         Terminal::Pty { columns, rows } => {
-            let (listener, address) = console(directory).doing("listen for the terminal")?;
+            // The runtime mounts the terminal upon it as well.
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+            let console = rustix::fs::openat(&root.directory, "dev/console", flags, Mode::RUSR | Mode::WUSR)
+                .doing(step)?;
+            let (user, group) = rootfs::ids(root.uid_base);
+            rustix::fs::fchown(&console, Some(user), Some(group)).doing(step)?;
+            let (listener, address) = listen(directory).doing("listen for the terminal")?;
             create.stdin(null).arg("--console-socket").arg(address).arg(id);
             run(create, "create", None)?;
             let terminal = receive_terminal(&listener).doing("receive the terminal from the OCI runtime")?;
@@ -245,7 +251,7 @@ fn run(mut command: Command, verb: &str, output: Option<&OwnedFd>) -> Result<(),
 }
 
 /// A socket for the terminal, and an address for it that is short however deep the directory is.
-fn console(directory: &Path) -> io::Result<(UnixListener, PathBuf)> {
+fn listen(directory: &Path) -> io::Result<(UnixListener, PathBuf)> {
     let open = rustix::fs::open(directory, OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?;
     let address = PathBuf::from(format!("/proc/{}/fd/{}/console.sock", std::process::id(), open.as_raw_fd()));
     let listener = UnixListener::bind(&address)?;
