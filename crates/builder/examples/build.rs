@@ -80,6 +80,7 @@ async fn run(data: PathBuf, source: PathBuf, buildpacks: Vec<BuildpackRef>) -> R
         }
     });
     let builder = Builder::new(local.clone(), images, data, settings);
+    builder.sweep().await?;
     let (sender, mut lines) = mpsc::channel(64);
     let began = Instant::now();
     let building = tokio::spawn(async move { build(&builder, request, Output::new(sender)).await });

@@ -131,7 +131,7 @@ async fn attempt(
     output: &Output,
 ) -> Result<BuildOutcome, BuildError> {
     let deadline = Deadline(Instant::now() + builder.settings.timeout);
-    container::remove_leftovers(&*builder.engine, request.build).await?;
+    container::remove_leftovers(&*builder.engine, Some(request.build)).await?;
     let stack = stack::ensure(&builder.images, &builder.data, &request.stack, output)
         .await
         .map_err(|error| BuildError::Stack(request.stack.clone(), error))?;
@@ -363,3 +363,6 @@ pub(crate) fn built_in(language: Language) -> BuildpackName {
         description: language.description().into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

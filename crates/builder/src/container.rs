@@ -6,7 +6,7 @@ use crate::source::OWNER;
 use crate::work::Work;
 use crate::{BuildError, BuildRequest, Builder};
 use domain::{BuildId, Digest};
-use engine::{ContainerSpec, Engine, Exit, Mount, OutputContent, Terminal};
+use engine::{ContainerSpec, Engine, EngineError, Exit, Mount, OutputContent, Terminal};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,6 +15,9 @@ use uuid::Uuid;
 
 /// The label that carries the build's id.
 const BUILD_LABEL: &str = "build";
+
+/// The kind of these containers, among the labels.
+const KIND: &str = "build";
 
 /// Bytes that a phase may tell besides archives: names, a Procfile, what `bin/release` printed.
 const RESULT_LIMIT: u64 = 32 << 20;
@@ -120,7 +123,7 @@ fn spec(
     deadline: Deadline,
 ) -> ContainerSpec {
     let labels = [
-        ("kind", "build".to_owned()),
+        ("kind", KIND.to_owned()),
         ("app", request.app.to_string()),
         (BUILD_LABEL, request.build.to_string()),
     ];
@@ -213,11 +216,13 @@ fn judge(exit: &Exit, settings: &crate::Settings) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// Removes the containers that an earlier attempt at a build left, killing them if need be.
-pub(crate) async fn remove_leftovers(engine: &dyn Engine, build: BuildId) -> Result<(), BuildError> {
-    let build = build.to_string();
+/// Removes the containers that earlier attempts at a build, or at any, left; kills them if need be.
+pub(crate) async fn remove_leftovers(engine: &dyn Engine, build: Option<BuildId>) -> Result<(), EngineError> {
+    let build = build.map(|build| build.to_string());
     for seen in engine.observe().await? {
-        if seen.labels.get(BUILD_LABEL) == Some(&build) {
+        let of_build = seen.labels.get("kind").is_some_and(|kind| kind == KIND);
+        let meant = build.is_none() || seen.labels.get(BUILD_LABEL) == build.as_ref();
+        if of_build && meant {
             engine.remove(seen.id).await?;
         }
     }

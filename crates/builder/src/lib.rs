@@ -58,6 +58,18 @@ impl Builder {
         Self { engine, images, data, settings: Arc::new(settings) }
     }
 
+    /// Removes what builds left that a killed server was making: containers and working
+    /// directories. For the start of a server, before any build; a build that is begun again
+    /// cleans up after itself in any case.
+    pub async fn sweep(&self) -> Result<(), BuildError> {
+        container::remove_leftovers(&*self.engine, None).await?;
+        let data = self.data.clone();
+        build::blocking(move || {
+            work::sweep(&data).map_err(BuildError::system("removing what earlier builds left"))
+        })
+        .await
+    }
+
     /// The images that builds keep to be fast: stacks, runtimes and apps' caches. A garbage
     /// collection must take them as roots.
     pub fn kept_images(&self) -> std::io::Result<Vec<domain::Digest>> {

@@ -2,7 +2,7 @@
 //!
 //! `kigo/` in it is mounted read-only at `/kigo` inside the build's containers; `out/` receives what
 //! they send. Everything goes when the build ends; what a killed server left goes when the same
-//! build starts again.
+//! build starts again, or with [`sweep`].
 
 use crate::source::OWNER;
 use domain::{BuildId, ConfigVars};
@@ -106,6 +106,25 @@ impl Drop for Work {
             Err(_) => remove(),
         }
     }
+}
+
+/// Removes every build's working directory.
+pub(crate) fn sweep(data: &Path) -> io::Result<()> {
+    let missing_is_fine = |result: io::Result<()>| match result {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    };
+    let builds = match std::fs::read_dir(data.join("builds")) {
+        Ok(builds) => builds,
+        Err(error) => return missing_is_fine(Err(error)),
+    };
+    for build in builds {
+        let build = build?.path();
+        missing_is_fine(std::fs::remove_dir_all(build.join("work")))?;
+        // Unless something else is kept there.
+        let _ = std::fs::remove_dir(build);
+    }
+    Ok(())
 }
 
 /// Makes a file the app user's.

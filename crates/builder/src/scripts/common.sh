@@ -26,15 +26,16 @@ detail() { printf '       %s\n' "$*"; }
 # Runs a command with its output below the heading. What the command left running may keep its
 # output open for ever; it is not waited for.
 indented() {
-    local writer killer status=0
-    exec 4> >(exec sed -u 's/^/       /')
+    local pipe=/tmp/.kigo-indented writer killer status=0
+    rm -f "$pipe" && mkfifo "$pipe" || return 1
+    sed -u 's/^/       /' < "$pipe" &
     writer=$!
-    "$@" >&4 2>&1 4>&- || status=$?
-    exec 4>&-
-    (sleep 2 && kill "$writer") 2> /dev/null &
+    "$@" > "$pipe" 2>&1 || status=$?
+    # By SIGPIPE, of which the shell makes no words.
+    (sleep 2 && kill -s PIPE "$writer") 2> /dev/null &
     killer=$!
-    wait "$writer" 2> /dev/null
-    kill "$killer" 2> /dev/null
+    wait "$writer"
+    kill -s PIPE "$killer" 2> /dev/null
     return "$status"
 }
 
