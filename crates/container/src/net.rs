@@ -33,6 +33,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::task::TaskTracker;
 
@@ -121,11 +122,14 @@ impl NetworkError {
 pub struct Network {
     config: NetworkConfig,
     resolvers: Vec<Ipv4Addr>,
+    ruleset: String,
     warnings: Vec<String>,
     links: link::Links,
     state: Arc<Mutex<State>>,
     /// Interfaces that are being deleted.
     deletions: TaskTracker,
+    /// There is nothing to repair any more.
+    destroyed: AtomicBool,
 }
 
 struct State {
@@ -161,16 +165,32 @@ impl Network {
         Ok(Self {
             config,
             resolvers,
+            ruleset,
             warnings,
             links,
             state: Arc::new(Mutex::new(State { allocator, leases })),
             deletions: TaskTracker::new(),
+            destroyed: AtomicBool::new(false),
         })
     }
 
     /// What an operator should know about this host: no resolver, a firewall in the way.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// Loads the table again if it is gone, as after `nft flush ruleset`, with which the service
+    /// files of distributions reload their rules. Containers are open to the host until then, so
+    /// this is to be called every few seconds. True if it was gone.
+    ///
+    /// # Errors
+    /// When `nft` cannot be run or refuses.
+    pub async fn repair(&self) -> Result<bool, NetworkError> {
+        if self.destroyed.load(Ordering::SeqCst) || nft::is_loaded(self.config.tag).await? {
+            return Ok(false);
+        }
+        nft::apply(&self.ruleset).await?;
+        Ok(true)
     }
 
     /// The network of a container, if it has one.
@@ -251,6 +271,7 @@ impl Network {
     /// # Errors
     /// When the kernel refuses to delete an interface or the table.
     pub async fn destroy(&self) -> Result<(), NetworkError> {
+        self.destroyed.store(true, Ordering::SeqCst);
         self.settle().await;
         let leases = std::mem::take(&mut self.state().leases);
         for lease in leases.values() {

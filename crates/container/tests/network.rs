@@ -177,6 +177,20 @@ fn a_new_server_finds_the_networks_of_the_old_one() {
 }
 
 #[test]
+fn rules_that_somebody_flushed_come_back() {
+    in_world(async |world| {
+        let network = Network::open(config(world.containers())).await.expect("open");
+        let (_, inside, _) = container(&network, world).await;
+        let _listener = world.host().listen(Ipv4Addr::UNSPECIFIED, 5000);
+        assert!(!network.repair().await.expect("nothing to repair"));
+        world.host().command("nft", &["flush", "ruleset"]);
+        assert_eq!(inside.connect(UPLINK, 5000), Ok(()), "there is something to repair");
+        assert!(network.repair().await.expect("repair"));
+        assert_eq!(inside.connect(UPLINK, 5000), Err(ErrorKind::HostUnreachable));
+    });
+}
+
+#[test]
 fn nothing_is_left_behind() {
     in_world(async |world| {
         let before = world.interfaces();

@@ -26,7 +26,7 @@ use std::ffi::OsString;
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use watcher::Watcher;
@@ -134,6 +134,7 @@ impl Local {
         };
         let local = Self { shared: Arc::new(shared) };
         local.clear_half_made().await?;
+        tokio::spawn(guard_rules(Arc::downgrade(&local.shared)));
         for id in local.shared.host.ids()? {
             // One that cannot be read now shows as an error whenever it is observed.
             if let Err(error) = local.shared.known(id) {
@@ -318,6 +319,24 @@ impl Shared {
             _ => Usage::default(),
         };
         Ok(Observation { id, labels: bundle.spec.labels, status, address, usage })
+    }
+}
+
+/// How long containers may be without rules after somebody flushed them.
+const RULES_CHECK: Duration = Duration::from_secs(10);
+
+/// Sees to it that the packet filter's table stays, for as long as the engine lives.
+async fn guard_rules(shared: Weak<Shared>) {
+    loop {
+        tokio::time::sleep(RULES_CHECK).await;
+        let Some(shared) = shared.upgrade() else { return };
+        match shared.network.repair().await {
+            Ok(false) => {}
+            Ok(true) => {
+                tracing::warn!("the packet filter's rules for containers were gone and are loaded again");
+            }
+            Err(error) => tracing::error!(%error, "cannot see to the packet filter's rules for containers"),
+        }
     }
 }
 

@@ -37,6 +37,7 @@ impl Drop for Watcher {
 }
 
 async fn follow(shared: Weak<Shared>, id: ContainerId, progress: watch::Sender<u64>) {
+    let mut warned = false;
     // The engine is not kept alive by what follows its containers.
     while let Some(shared) = shared.upgrade() {
         let subscription = shared.host().subscribe(id).await;
@@ -54,6 +55,9 @@ async fn follow(shared: Weak<Shared>, id: ContainerId, progress: watch::Sender<u
             while let Some(event) = subscription.next().await {
                 let Some(shared) = weak.upgrade() else { return };
                 announce(&shared, event.state);
+                if event.state && !warned {
+                    warned = warn(&shared, id);
+                }
             }
         }
         let Some(shared) = weak.upgrade() else { return };
@@ -66,4 +70,14 @@ async fn follow(shared: Weak<Shared>, id: ContainerId, progress: watch::Sender<u
         drop(shared);
         tokio::time::sleep(RETRY).await;
     }
+}
+
+/// Tells the operator what this machine could not provide for a container. True if there was
+/// something to tell.
+fn warn(shared: &Shared, id: ContainerId) -> bool {
+    let warnings = shared.host().observe(id).map(|seen| seen.warnings).unwrap_or_default();
+    for warning in &warnings {
+        tracing::warn!(container = %id, "{warning}");
+    }
+    !warnings.is_empty()
 }

@@ -48,7 +48,7 @@ fn with_runtime(name: &str) {
     match name.parse() {
         Ok(runtime) => on_machine_with(runtime, async |machine| contract::run(machine).await),
         Err(RuntimeError::Missing(_)) => {
-            eprintln!("{name} is not installed: its contract is not tested here")
+            eprintln!("{name} is not installed: its contract is not tested here");
         }
         Err(error) => panic!("{error}"),
     }

@@ -18,6 +18,13 @@ pub(super) async fn delete(tag: InstanceTag) -> Result<(), NetworkError> {
     apply(&format!("table inet {table} {{}}\ndelete table inet {table}\n")).await
 }
 
+/// Whether the installation's table is there.
+pub(super) async fn is_loaded(tag: InstanceTag) -> Result<bool, NetworkError> {
+    let listing = run("list tables", &["list", "tables", "inet"], "").await?;
+    let table = format!("table inet {}", tag.table());
+    Ok(String::from_utf8_lossy(&listing.stdout).lines().any(|line| line == table))
+}
+
 /// One sentence for each chain of somebody else that drops what passes through the host and does
 /// not know this installation's interfaces. An accept in our own table does not overrule such a
 /// chain: every table has its say. What cannot be read is not reported.
