@@ -11,6 +11,7 @@ use engine::{ContainerId, Engine, EngineError, Status};
 use engine_local::RuntimeError;
 use machine::{Machine, control_groups_of, interfaces, on_machine, on_machine_with, text_of};
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,7 +47,12 @@ fn runc_keeps_the_contract() {
 #[expect(clippy::print_stderr, reason = "a test that tests nothing says so")]
 fn with_runtime(name: &str) {
     match name.parse() {
-        Ok(runtime) => on_machine_with(runtime, async |machine| contract::run(machine).await),
+        Ok(runtime) => {
+            on_machine_with(runtime, async |machine| contract::run(machine).await);
+            // Runtimes make their standard input the container's, and it must not be the host's.
+            let null = std::fs::metadata("/dev/null").expect("null");
+            assert_eq!(null.uid(), 0);
+        }
         Err(RuntimeError::Missing(_)) => {
             eprintln!("{name} is not installed: its contract is not tested here");
         }
