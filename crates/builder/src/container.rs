@@ -159,13 +159,16 @@ async fn follow(
     let mut lines = engine.output(id, 0).await?;
     let mut cancelled = false;
     let mut disk_full = false;
+    let mut indenting = Indenting::default();
     loop {
         tokio::select! {
             line = lines.recv() => match line {
                 Some(line) => {
                     let text = shown(line.content);
                     disk_full |= DISK_FULL.iter().any(|words| text.contains(words));
-                    output.line(text).await;
+                    if let Some(text) = indenting.line(&text) {
+                        output.line(text).await;
+                    }
                     // Often enough that the container's buffer never fills.
                     if line.sequence % 64 == 0 {
                         engine.acknowledge(id, line.sequence).await?;
@@ -187,6 +190,30 @@ async fn follow(
         return Err(BuildError::DiskFull { limit: builder.settings.limits.disk });
     }
     Ok(exit)
+}
+
+/// Indents what a program prints between two marks (`indented` in `common.sh`).
+#[derive(Default)]
+struct Indenting {
+    on: bool,
+}
+
+impl Indenting {
+    const BEGIN: &str = "\u{2}indent";
+    const END: &str = "\u{3}indent";
+
+    /// What to show of a line; nothing of a mark. The closing one may be at the end of a line that
+    /// the program did not end.
+    fn line(&mut self, text: &str) -> Option<String> {
+        if text == Self::BEGIN {
+            self.on = true;
+            return None;
+        }
+        let (text, ended) = text.strip_suffix(Self::END).map_or((text, false), |before| (before, true));
+        let shown = if self.on { format!("       {text}") } else { text.to_owned() };
+        self.on &= !ended;
+        (!ended || !text.is_empty()).then_some(shown)
+    }
 }
 
 /// A line as the terminal of a user would show it, or the note that some are missing.
@@ -227,4 +254,27 @@ pub(crate) async fn remove_leftovers(engine: &dyn Engine, build: Option<BuildId>
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_between_the_marks_are_indented() {
+        let mut indenting = Indenting::default();
+        let lines = ["a", "\u{2}indent", "b", "", "c\u{3}indent", "d", "\u{2}indent", "\u{3}indent", "e"];
+        let shown: Vec<_> = lines.iter().filter_map(|line| indenting.line(line)).collect();
+        assert_eq!(shown, ["a", "       b", "       ", "       c", "d", "e"]);
+    }
+
+    #[test]
+    fn of_progress_the_last_state_is_shown() {
+        for (bytes, text) in [("a\r\n", "a\r\n"), ("1%\r50%\r100%", "100%"), ("done\r", "done"), ("", "")] {
+            let bytes = bytes.trim_end_matches('\n');
+            let expected = text.trim_end_matches(['\n', '\r']);
+            assert_eq!(shown(OutputContent::Line(bytes.to_owned().into())), expected);
+        }
+        assert_eq!(shown(OutputContent::Dropped(3)), " !     3 lines were dropped here");
+    }
 }

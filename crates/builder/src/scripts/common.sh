@@ -23,19 +23,13 @@ step() { tell step "$1"; }
 heading() { printf -- '-----> %s\n' "$*"; }
 detail() { printf '       %s\n' "$*"; }
 
-# Runs a command with its output below the heading. What the command left running may keep its
-# output open for ever; it is not waited for.
+# Runs a command with its output below the heading. The indenting is done by whoever reads: with a
+# pipe in between, a process that the command left running would keep it open for ever.
 indented() {
-    local pipe=/tmp/.kigo-indented writer killer status=0
-    rm -f "$pipe" && mkfifo "$pipe" || return 1
-    sed -u 's/^/       /' < "$pipe" &
-    writer=$!
-    "$@" > "$pipe" 2>&1 || status=$?
-    # By SIGPIPE, of which the shell makes no words.
-    (sleep 2 && kill -s PIPE "$writer") 2> /dev/null &
-    killer=$!
-    wait "$writer"
-    kill -s PIPE "$killer" 2> /dev/null
+    local status=0
+    printf '\002indent\n'
+    "$@" 2>&1 || status=$?
+    printf '\003indent\n'
     return "$status"
 }
 
