@@ -39,7 +39,7 @@ pub(crate) fn every_command_of_the_list(server: &Server) -> Result<()> {
             ("releases", "Rollback to v3"),
             ("ps:scale", "web=1:Basic"),
             ("ps:scale web=2", "now running web at 2:Basic"),
-            ("ps:scale web=-1", "now running web at 1:Basic"),
+            ("ps:scale web-1", "now running web at 1:Basic"),
             ("ps:type web=standard-1x", "Standard-1X"),
             ("ps:type", "Standard-1X"),
             ("ps", "web (Standard-1X)"),
@@ -212,7 +212,7 @@ pub(crate) fn buildpacks_by_address(server: &Server) -> Result<()> {
             server,
             "second",
             "echo \"       got $FROM_FIRST and $(cat \"$3/SECRET\") on $STACK\"; mkdir -p $1/.profile.d; echo 'export GREETING=hi' > $1/.profile.d/greet.sh",
-            "default_process_types:\n  web: while true; do printf 'HTTP/1.1 200 OK\\r\\nContent-Length: 3\\r\\nConnection: close\\r\\n\\r\\nhi\\n' | busybox nc -l -p $PORT; done\n",
+            "default_process_types:\n  web: sleep 1000\n",
         )?;
         let web = OtherHost::start(&[("first.tgz", first.as_slice()), ("second.tgz", second.as_slice())])?;
         let files = web.url();
@@ -223,7 +223,7 @@ pub(crate) fn buildpacks_by_address(server: &Server) -> Result<()> {
         app.commit("first")?;
         let push = app.push()?.ok()?;
         let push = push.says("first app detected")?.says("second app detected")?;
-        push.says("got handed-on and sealed on kigo-13")?.says("Default types for buildpack -> web")?;
+        push.says("got handed-on and sealed on heroku-24")?.says("Default types for buildpack -> web")?;
         app.heroku(&["run", "--exit-code", "--", "test $GREETING = hi"])?.ok()?;
         Ok(())
     })
