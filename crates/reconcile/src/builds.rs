@@ -10,7 +10,7 @@ use crate::output::{OutputId, OutputWriter, Outputs};
 use crate::{Build as Carry, Settings};
 use async_trait::async_trait;
 use builder::{BuildOutcome, BuildRequest, Output};
-use domain::{Build, BuildId, Digest, ReleaseStatus};
+use domain::{Build, BuildId, BuildStatus, Digest};
 use image::ImageStore;
 use jiff::SignedDuration;
 use ops::Ops;
@@ -24,6 +24,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+const RELEASE_COMMAND: &str =
+    " !     Release command declared: this new release will not be available until the command succeeds.";
 
 /// There is one server to a data directory, and it holds the lock on it: whoever had the lease
 /// before is gone.
@@ -41,6 +44,8 @@ pub(crate) struct Builds {
     pub(crate) shutdown: CancellationToken,
     pub(crate) children: TaskTracker,
     pub(crate) running: HashMap<BuildId, Running>,
+    /// Whether the outputs that an earlier server left open were looked after.
+    pub(crate) closed: bool,
 }
 
 pub(crate) struct Running {
@@ -71,6 +76,10 @@ impl Loop for Builds {
     }
 
     async fn run_once(&mut self) -> Result<Turn> {
+        if !self.closed {
+            self.worker.close_outputs().await?;
+            self.closed = true;
+        }
         self.running.retain(|_, running| !running.task.is_finished());
         let ops = self.worker.ops.clone();
         let queued = store::builds::pending(&mut ops.store().read().await?).await?;
@@ -129,6 +138,27 @@ impl Builds {
 }
 
 impl Worker {
+    /// Ends the outputs of builds that have ended, in case a killed server did not get to it.
+    async fn close_outputs(&self) -> Result<()> {
+        for id in self.outputs.unfinished().await.map_err(Error::io("list outputs"))? {
+            let OutputId::Build(build) = id else { continue };
+            let mut tx = self.ops.store().read().await?;
+            let Some(build) = store::builds::by_id(&mut tx, build).await? else { continue };
+            if build.status == BuildStatus::Pending {
+                continue;
+            }
+            let release = match build.release {
+                Some(release) => store::releases::by_id(&mut tx, release).await?,
+                None => None,
+            };
+            drop(tx);
+            let mut writer = self.outputs.writer(id).await.map_err(Error::io("open a build's output"))?;
+            self.say_launching(&Finished { build, release }, &mut writer).await?;
+            self.outputs.finish(id).await.map_err(Error::io("end a build's output"))?;
+        }
+        Ok(())
+    }
+
     /// Carries one build to its end. An error leaves it pending.
     async fn run(&self, build: Build, cancel: CancellationToken) -> Result<()> {
         let id = OutputId::Build(build.id);
@@ -222,20 +252,17 @@ impl Worker {
     async fn say_launching(&self, finished: &Finished, writer: &mut OutputWriter) -> Result<()> {
         let Some(release) = &finished.release else { return Ok(()) };
         let app = store::apps::by_id(&mut self.ops.store().read().await?, release.app).await?;
-        say(writer, "-----> Launching...").await?;
-        if release.status == ReleaseStatus::Pending {
-            say(
-                writer,
-                " !     Release command declared: this new release will not be available until the command succeeds.",
-            )
-            .await?;
+        let mut lines = vec!["-----> Launching...".to_owned()];
+        if release.output_key.is_some() {
+            lines.push(RELEASE_COMMAND.to_owned());
         }
-        say(writer, &format!("       Released v{}", release.version)).await?;
+        lines.push(format!("       Released v{}", release.version));
         if let Some(app) = app {
             let address = self.settings.app_url.replace("{app}", app.name.as_str());
-            say(writer, &format!("       {address} deployed to Kigo")).await?;
+            lines.push(format!("       {address} deployed to Kigo"));
         }
-        say(writer, "").await
+        // All or nothing, but for a kill within this one write.
+        say(writer, &format!("{}\n", lines.join("\n"))).await
     }
 
     /// How many times this build was begun, this time included.

@@ -232,6 +232,7 @@ impl Starter {
             engine: engine.clone(),
             outputs: outputs.clone(),
             collected,
+            closed: false,
         };
         self.start(releases, nudge);
 
@@ -249,6 +250,7 @@ impl Starter {
             shutdown: self.shutdown.clone(),
             children: self.children.clone(),
             running: std::collections::HashMap::new(),
+            closed: false,
         };
         self.start(builds, nudge);
 
@@ -265,7 +267,7 @@ impl Starter {
             logs,
             outputs,
             settings,
-            closed: None,
+            cleared: None,
             thorough: None,
         };
         self.start(sweep, nudge);

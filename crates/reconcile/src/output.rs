@@ -159,6 +159,17 @@ impl Outputs {
         true
     }
 
+    /// The outputs on disk that were begun and not finished.
+    pub(crate) async fn unfinished(&self) -> io::Result<Vec<OutputId>> {
+        let mut found = Vec::new();
+        for id in self.list().await? {
+            if self.exists(id).await && !self.is_finished(id).await {
+                found.push(id);
+            }
+        }
+        Ok(found)
+    }
+
     /// The outputs on disk.
     pub(crate) async fn list(&self) -> io::Result<Vec<OutputId>> {
         let mut found: Vec<_> = ids(&self.data.join("builds"))

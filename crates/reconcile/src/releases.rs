@@ -8,7 +8,7 @@ use crate::driver::{Loop, Turn};
 use crate::error::{Error, Result};
 use crate::output::{OutputId, Outputs};
 use async_trait::async_trait;
-use domain::{Dyno, DynoState, Release};
+use domain::{Dyno, DynoState, Release, ReleaseStatus};
 use engine::{Engine, EngineError};
 use ops::Ops;
 use serde_json::json;
@@ -22,6 +22,8 @@ pub(crate) struct Releases {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) outputs: Outputs,
     pub(crate) collected: Collected,
+    /// Whether the outputs that an earlier server left open were looked after.
+    pub(crate) closed: bool,
 }
 
 #[async_trait]
@@ -35,6 +37,10 @@ impl Loop for Releases {
     }
 
     async fn run_once(&mut self) -> Result<Turn> {
+        if !self.closed {
+            self.close_outputs().await?;
+            self.closed = true;
+        }
         let pending = store::releases::pending(&mut self.ops.store().read().await?).await?;
         let mut busy = BTreeSet::new();
         // One command of an app at a time, in the order of the versions.
@@ -48,6 +54,18 @@ impl Loop for Releases {
 }
 
 impl Releases {
+    /// Ends the outputs of releases that have ended, in case a killed server did not get to it.
+    async fn close_outputs(&self) -> Result<()> {
+        for id in self.outputs.unfinished().await.map_err(Error::io("list outputs"))? {
+            let OutputId::Release(release) = id else { continue };
+            let row = store::releases::by_id(&mut self.ops.store().read().await?, release).await?;
+            if row.is_some_and(|release| release.status != ReleaseStatus::Pending) {
+                self.outputs.finish(id).await.map_err(Error::io("end a release's output"))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Takes a release as far as it goes now; true if it has ended.
     async fn advance(&self, release: &Release) -> Result<bool> {
         let output = OutputId::Release(release.id);

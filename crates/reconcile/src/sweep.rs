@@ -1,5 +1,5 @@
 //! Clears away what nobody needs any more: what destroyed apps leave, old slugs and logs, blobs
-//! without an owner; and ends outputs that a killed server left open.
+//! without an owner.
 
 use crate::driver::{Loop, Turn};
 use crate::dynos::app_of;
@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::output::{OutputId, Outputs};
 use crate::{Build as Carry, Settings};
 use async_trait::async_trait;
-use domain::{AppId, BuildStatus, Chore, ChoreKind, ReleaseStatus};
+use domain::{AppId, BuildStatus, Chore, ChoreKind};
 use engine::Engine;
 use image::{ImageStore, Roots};
 use jiff::{SignedDuration, Timestamp};
@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 /// What takes long is done this often.
 const THOROUGH: Duration = Duration::from_hours(1);
-/// An output that nothing was added to for so long is taken for one that nobody writes.
+/// What did not change for so long is taken for something that nobody works with.
 const QUIET: Duration = Duration::from_mins(1);
 /// On containers of builds: the build.
 const BUILD_LABEL: &str = "build";
@@ -38,8 +38,8 @@ pub(crate) struct Sweep {
     pub(crate) logs: Logs,
     pub(crate) outputs: Outputs,
     pub(crate) settings: Arc<Settings>,
-    /// When outputs were closed last.
-    pub(crate) closed: Option<Instant>,
+    /// When outputs were cleared away last.
+    pub(crate) cleared: Option<Instant>,
     /// When the thorough part was done last.
     pub(crate) thorough: Option<Instant>,
 }
@@ -67,9 +67,9 @@ impl Loop for Sweep {
             }
         }
         self.stray_builds().await?;
-        if self.closed.is_none_or(|at| at.elapsed() >= QUIET) {
-            self.close_outputs().await?;
-            self.closed = Some(Instant::now());
+        if self.cleared.is_none_or(|at| at.elapsed() >= QUIET) {
+            self.clear_outputs().await?;
+            self.cleared = Some(Instant::now());
         }
         if self.thorough.is_none_or(|at| at.elapsed() >= THOROUGH) {
             self.thoroughly().await?;
@@ -121,35 +121,23 @@ impl Sweep {
         Ok(())
     }
 
-    /// Ends the outputs of builds and releases that have ended, and deletes those without a row.
-    /// Those that grew lately have somebody who ends them.
-    async fn close_outputs(&self) -> Result<()> {
+    /// Deletes the outputs of builds and releases whose rows are gone. What changed lately may still
+    /// have somebody who works with it.
+    async fn clear_outputs(&self) -> Result<()> {
         for id in self.outputs.list().await.map_err(Error::io("list outputs"))? {
             if !self.outputs.is_quiet(id, QUIET).await {
                 continue;
             }
-            match self.ended(id).await? {
-                None => self.outputs.remove(id).await.map_err(Error::io("delete an output"))?,
-                Some(true) if !self.outputs.is_finished(id).await => {
-                    self.outputs.finish(id).await.map_err(Error::io("end an output"))?;
-                }
-                Some(_) => {}
+            let mut tx = self.ops.store().read().await?;
+            let known = match id {
+                OutputId::Build(id) => store::builds::by_id(&mut tx, id).await?.is_some(),
+                OutputId::Release(id) => store::releases::by_id(&mut tx, id).await?.is_some(),
+            };
+            if !known {
+                self.outputs.remove(id).await.map_err(Error::io("delete an output"))?;
             }
         }
         Ok(())
-    }
-
-    /// Whether what an output belongs to has ended; `None` if there is no such thing.
-    async fn ended(&self, id: OutputId) -> Result<Option<bool>> {
-        let mut tx = self.ops.store().read().await?;
-        Ok(match id {
-            OutputId::Build(id) => {
-                store::builds::by_id(&mut tx, id).await?.map(|build| build.status != BuildStatus::Pending)
-            }
-            OutputId::Release(id) => store::releases::by_id(&mut tx, id)
-                .await?
-                .map(|release| release.status != ReleaseStatus::Pending),
-        })
     }
 
     async fn thoroughly(&self) -> Result<()> {

@@ -189,6 +189,9 @@ impl World {
             running.tasks.shutdown().await;
             running.children.close();
             running.children.wait().await;
+            // A killed process commits nothing after its successor has begun; here the thread of the
+            // database lives on, so wait until it is done with what it was given.
+            drop(self.ops.store().write().await.unwrap());
         }
     }
 
