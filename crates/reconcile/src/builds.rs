@@ -44,7 +44,7 @@ pub(crate) struct Builds {
     pub(crate) shutdown: CancellationToken,
     pub(crate) children: TaskTracker,
     pub(crate) running: HashMap<BuildId, Running>,
-    /// Whether the outputs that an earlier server left open were looked after.
+    /// Whether what an earlier server left was looked after.
     pub(crate) closed: bool,
 }
 
@@ -77,6 +77,10 @@ impl Loop for Builds {
 
     async fn run_once(&mut self) -> Result<Turn> {
         if !self.closed {
+            if let Err(error) = self.worker.builder.sweep().await {
+                // Each build cleans up after its own predecessor in any case.
+                tracing::warn!(error = chain(&error), "could not remove what earlier builds left");
+            }
             self.worker.close_outputs().await?;
             self.closed = true;
         }

@@ -67,6 +67,9 @@ pub trait Build: Send + Sync + 'static {
         output: Output,
     ) -> std::result::Result<BuildOutcome, BuildError>;
 
+    /// See [`Builder::sweep`].
+    async fn sweep(&self) -> std::result::Result<(), BuildError>;
+
     /// See [`Builder::purge_cache`].
     fn purge_cache(&self, app: AppId) -> io::Result<()>;
 
@@ -82,6 +85,10 @@ impl Build for Builder {
         output: Output,
     ) -> std::result::Result<BuildOutcome, BuildError> {
         builder::build(self, request, output).await
+    }
+
+    async fn sweep(&self) -> std::result::Result<(), BuildError> {
+        Self::sweep(self).await
     }
 
     fn purge_cache(&self, app: AppId) -> io::Result<()> {

@@ -90,6 +90,10 @@ impl Build for FakeBuilder {
         })
     }
 
+    async fn sweep(&self) -> Result<(), BuildError> {
+        Ok(())
+    }
+
     fn purge_cache(&self, app: AppId) -> io::Result<()> {
         self.purged.lock().unwrap().push(app);
         Ok(())
