@@ -150,7 +150,8 @@ impl Client {
         app: &str,
         order: Vec<String>,
     ) -> Result<Vec<buildpack::BuildpackInstallation>> {
-        let updates = order.into_iter().map(|buildpack| buildpack::Entry { buildpack: Some(buildpack) }).collect();
+        let updates =
+            order.into_iter().map(|buildpack| buildpack::Entry { buildpack: Some(buildpack) }).collect();
         let path = ["apps", app, "buildpack-installations"];
         self.send(Method::PUT, &path, &buildpack::Update { updates }).await
     }

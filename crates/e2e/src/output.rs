@@ -16,7 +16,7 @@ pub struct Output {
 }
 
 /// A command that has not ended by then hangs.
-const DEADLINE: Duration = Duration::from_secs(600);
+const DEADLINE: Duration = Duration::from_mins(10);
 
 impl Output {
     /// Runs a command to its end, without input, and kills it when it hangs.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// Looks again and again until `look` finds what is waited for, or gives up after two minutes and
 /// says what was seen last. `look` returns `Ok(value)` when it is there, `Err(seen)` when not yet.
 pub async fn until<T, S: Debug>(what: &str, mut look: impl AsyncFnMut() -> Result<T, S>) -> Result<T> {
-    let deadline = Instant::now() + Duration::from_secs(120);
+    let deadline = Instant::now() + Duration::from_mins(2);
     loop {
         match look().await {
             Ok(value) => return Ok(value),
