@@ -1,7 +1,7 @@
 //! Builds: from asking for one to the release it makes.
 //!
 //! A build is a row that waits. A loop takes it up under a lease ([`lease`]), prolongs the lease while
-//! it works, and ends it with [`finish`], which writes the build's end, the slug and the release in one
+//! it works, and ends it with [`finish()`], which writes the build's end, the slug and the release in one
 //! transaction: a build never succeeds without its release, nor the other way round.
 
 mod finish;

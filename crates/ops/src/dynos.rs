@@ -47,7 +47,8 @@ pub enum Target<'a> {
 /// The longest life of a one-off, in seconds (Heroku's figure).
 const MAX_TIME_TO_LIVE: i64 = 86_400;
 
-/// An app's dynos by name. Not those that are over, nor those whose successor is there.
+/// An app's dynos by name, older ones first. Not those that are over, nor those that ended and have a
+/// successor; one that serves until its successor is up is there beside it.
 pub async fn list(ops: &Ops, actor: &Actor, app: &str) -> Result<Vec<DynoInfo>> {
     let mut tx = ops.store().read().await?;
     let app = access::read(&mut tx, actor, app).await?;
@@ -59,12 +60,12 @@ pub async fn list(ops: &Ops, actor: &Actor, app: &str) -> Result<Vec<DynoInfo>> 
     Ok(list)
 }
 
-/// One dyno by name or id.
+/// One dyno by name or id; the newest of that name.
 pub async fn info(ops: &Ops, actor: &Actor, app: &str, identity: &str) -> Result<DynoInfo> {
     let mut tx = ops.store().read().await?;
     let app = access::read(&mut tx, actor, app).await?;
     let dynos = visible(store::dynos::list(&mut tx, app.id).await?);
-    let dyno = dynos.into_iter().find(|dyno| is(dyno, identity)).ok_or_else(|| Error::not_found("dyno"))?;
+    let dyno = dynos.into_iter().rfind(|dyno| is(dyno, identity)).ok_or_else(|| Error::not_found("dyno"))?;
     describe(&mut tx, &app, dyno).await
 }
 
@@ -124,7 +125,9 @@ pub async fn stop(ops: &Ops, actor: &Actor, app: &str, target: Target<'_>) -> Re
     let app = access::write(&mut write, actor, app).await?;
     let dynos = select(&mut write, &app, target).await?;
     wish_stopped(ops, &mut write, &dynos).await?;
-    let lines = dynos.iter().map(|dyno| text::by(&actor.account, format!("Stopping process {}", dyno.name)));
+    let mut names: Vec<_> = dynos.iter().map(|dyno| &dyno.name).collect();
+    names.dedup();
+    let lines = names.iter().map(|name| text::by(&actor.account, format!("Stopping process {name}")));
     ops.commit(write, app.id, lines.collect()).await
 }
 
@@ -241,15 +244,14 @@ fn is_over(dyno: &Dyno) -> bool {
     }
 }
 
-/// What users see: no dyno that is over, and of two with one name only the newer.
+/// What users see: no dyno that is over; of several with one name the newest, and with it those that
+/// still serve. A release whose web dynos do not come up is thus seen beside what answers meanwhile.
 fn visible(dynos: Vec<Dyno>) -> Vec<Dyno> {
     let mut list: Vec<Dyno> = Vec::with_capacity(dynos.len());
     // The rows come by name, older ones first.
     for dyno in dynos.into_iter().filter(|dyno| !is_over(dyno)) {
-        match list.last_mut() {
-            Some(last) if last.name == dyno.name => *last = dyno,
-            _ => list.push(dyno),
-        }
+        list.pop_if(|before| before.name == dyno.name && before.state != DynoState::Up);
+        list.push(dyno);
     }
     list
 }

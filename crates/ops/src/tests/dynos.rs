@@ -157,15 +157,24 @@ async fn an_observation_does_not_undo_a_wish() {
 }
 
 #[tokio::test]
-async fn a_successor_hides_the_dyno_it_replaces() {
+async fn what_serves_is_seen_beside_its_successor() {
     let world = World::new().await;
     let app = world.web_app().await;
     let old = world.started(&app, "web.1", DynoState::Up).await;
+    world.started(&app, "web.1", DynoState::Crashed).await;
     let new = world.started(&app, "web.1", DynoState::Starting).await;
-    world.started(&app, "web.2", DynoState::Down).await;
-    let crashed = world.started(&app, "web.3", DynoState::Crashed).await;
+    world.started(&app, "web.2", DynoState::Starting).await;
+    let fresh = world.started(&app, "web.2", DynoState::Up).await;
+    world.started(&app, "web.3", DynoState::Down).await;
+    let crashed = world.started(&app, "web.4", DynoState::Crashed).await;
     let ids: Vec<_> =
         dynos::list(&world.ops, &world.admin, &app).await.unwrap().iter().map(|info| info.dyno.id).collect();
-    assert_eq!(ids, [new.id, crashed.id]);
-    assert!(dynos::info(&world.ops, &world.admin, &app, &old.id.to_string()).await.is_err());
+    assert_eq!(ids, [old.id, new.id, fresh.id, crashed.id]);
+    for (identity, expected) in [("web.1", new.id), (&old.id.to_string(), old.id)] {
+        assert_eq!(dynos::info(&world.ops, &world.admin, &app, identity).await.unwrap().dyno.id, expected);
+    }
+    world.said();
+    dynos::stop(&world.ops, &world.admin, &app, Target::One("web.1")).await.unwrap();
+    assert_eq!(world.to_stop().await, ["web.1", "web.1"], "both who have the name");
+    assert_eq!(world.said(), ["Stopping process web.1 by user admin@example.com"]);
 }
