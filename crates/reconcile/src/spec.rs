@@ -8,6 +8,7 @@ use crate::error::Result;
 use domain::{App, ConfigVars, Digest, Dyno, DynoKind, DynoSize, Release, Slug};
 use engine::{ContainerSpec, Limits, Terminal};
 use jiff::tz::TimeZone;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use store::Tx;
@@ -34,6 +35,9 @@ for kigo_script in /app/.profile.d/*.sh; do [ -f "$kigo_script" ] && . "$kigo_sc
 [ -f /app/.profile ] && . /app/.profile
 unset kigo_script
 exec bash -c "$kigo_command""#;
+
+/// What the official CLI appends to a command whose status it wants (`run --exit-code`).
+const TELL_STATUS: &str = " ; echo \"\u{ffff} heroku-command-exit-status: $?\"";
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Heroku's prompt: `~ $ `, the directory in blue.
@@ -86,7 +90,7 @@ pub(crate) fn container(
         id: dyno.id.0,
         labels: labels(dyno, terminal),
         image: source.image,
-        command: ["/bin/bash", "-c", START, "bash", &dyno.command].map(str::to_owned).into(),
+        command: ["/bin/bash", "-c", START, "bash", &told(&dyno.command)].map(str::to_owned).into(),
         env: environment(dyno, source, image_env, terminal),
         working_dir: "/app".into(),
         hostname: dyno.id.to_string(),
@@ -96,6 +100,15 @@ pub(crate) fn container(
         mounts: Vec::new(),
         watch_port: dyno.port,
         time_limit: dyno.time_limit.map(|seconds| Duration::from_secs(seconds.into())),
+    }
+}
+
+/// The command for the shell. One that is to tell its status gets a shell of its own, so that `exit`,
+/// `exec` and broken syntax end that one and the status is told all the same.
+fn told(command: &str) -> Cow<'_, str> {
+    match command.strip_suffix(TELL_STATUS) {
+        Some(command) => format!("bash -c '{}'{TELL_STATUS}", command.replace('\'', r"'\''")).into(),
+        None => command.into(),
     }
 }
 
@@ -234,6 +247,24 @@ mod tests {
             start(&[], "exec sh -c 'tr \"\\\\0\" \" \" < /proc/$PPID/comm | grep -c bash; true'"),
             "0\n0"
         );
+    }
+
+    #[test]
+    fn a_status_is_told_however_the_command_ends() {
+        for (command, output, status) in [
+            ("echo 'it''s'; exit 5", "its\n", 5),
+            ("exec sh -c 'exit 6'", "", 6),
+            ("set -e; false; echo no", "", 1),
+            ("cat <<END # $(\ntext\nEND\n# a comment", "text\n", 0),
+        ] {
+            let printed = start(&[], &told(&format!("{command}{TELL_STATUS}")));
+            assert_eq!(
+                printed,
+                format!("{output}\u{ffff} heroku-command-exit-status: {status}\n0"),
+                "{command}"
+            );
+        }
+        assert_eq!(told("exit 5"), "exit 5");
     }
 
     fn dyno(kind: DynoKind, name: &str) -> Dyno {
