@@ -66,7 +66,7 @@ impl Tally {
 pub(crate) fn twenty_deploys_drop_no_request(server: &Server) -> Result<()> {
     run(async {
         let app = App::example(server, "steady-app", "node-hello")?;
-        app.write("Procfile", "web: node web.js\n")?;
+        app.write("Procfile", "web: node server.js\n")?;
         app.commit("web only")?;
         app.push()?.ok()?;
         app.up(&["web.1"]).await?;

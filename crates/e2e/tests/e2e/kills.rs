@@ -219,7 +219,8 @@ pub(crate) fn during_steady_traffic() -> Result<()> {
         app.up(&["web.1", "web.2"]).await?;
         let before = dyno_ids(&app).await?;
         let stop = Arc::new(AtomicBool::new(false));
-        let (answered, wrong) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let answered = Arc::new(AtomicUsize::new(0));
+        let wrong = Arc::new(std::sync::Mutex::new(Vec::new()));
         let request = app.request("GET", "/")?;
         let load = tokio::spawn({
             let (stop, answered, wrong) = (stop.clone(), answered.clone(), wrong.clone());
@@ -231,7 +232,12 @@ pub(crate) fn during_steady_traffic() -> Result<()> {
                         Ok(answer) if answer.status().is_success() => {
                             answered.fetch_add(1, Ordering::Relaxed)
                         }
-                        Ok(_) => wrong.fetch_add(1, Ordering::Relaxed),
+                        Ok(answer) => {
+                            let told =
+                                format!("{} {}", answer.status(), answer.text().await.unwrap_or_default());
+                            wrong.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(told);
+                            0
+                        }
                         Err(_) => {
                             tokio::task::yield_now().await;
                             0
@@ -249,8 +255,8 @@ pub(crate) fn during_steady_traffic() -> Result<()> {
         .await?;
         stop.store(true, Ordering::Relaxed);
         load.await?;
-        let wrong = wrong.load(Ordering::Relaxed);
-        ensure!(wrong == 0, "{wrong} requests were answered wrongly");
+        let wrong = wrong.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        ensure!(wrong.is_empty(), "{} requests were answered wrongly: {:?}", wrong.len(), wrong.first());
         ensure!(dyno_ids(&app).await? == before, "no dyno was restarted");
         let (status, info) = server.api("GET", "/apps/killed-traffic", None).await?;
         ensure!(status == 200 && info["name"] == Value::from("killed-traffic"), "{info}");
