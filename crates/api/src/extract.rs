@@ -1,6 +1,6 @@
 //! What handlers take from a request.
 
-mod body;
+pub(crate) mod body;
 mod origin;
 
 pub(crate) use crate::middleware::auth::{Login, PasswordLogin};

@@ -56,11 +56,16 @@ pub(crate) struct Api(Arc<Inner>);
 struct Inner {
     parts: Parts,
     logins: browser_login::Logins,
+    answers: middleware::once::Answers,
 }
 
 impl Api {
     pub(crate) fn new(parts: Parts) -> Self {
-        Self(Arc::new(Inner { parts, logins: browser_login::Logins::default() }))
+        Self(Arc::new(Inner {
+            parts,
+            logins: browser_login::Logins::default(),
+            answers: middleware::once::Answers::default(),
+        }))
     }
 
     pub(crate) fn ops(&self) -> &Ops {
@@ -93,5 +98,9 @@ impl Api {
 
     pub(crate) fn logins(&self) -> &browser_login::Logins {
         &self.0.logins
+    }
+
+    pub(crate) fn answers(&self) -> &middleware::once::Answers {
+        &self.0.answers
     }
 }

@@ -5,7 +5,7 @@ use crate::handlers::{
     dynos, empty, formation, keys, log_drains, log_sessions, places, registry, releases, sessions, slugs,
     sources, status,
 };
-use crate::middleware::{accept, auth, cors, etag, panics, request_id};
+use crate::middleware::{accept, auth, cors, etag, once, panics, request_id};
 use crate::{Api, ApiError, Parts, browser_login, gaps, streams, uploads};
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -24,6 +24,7 @@ pub fn router(parts: Parts) -> Router {
         .fallback(missing)
         .method_not_allowed_fallback(missing)
         .layer(from_fn(etag::tag))
+        .layer(from_fn_with_state(api.clone(), once::act))
         .layer(from_fn_with_state(api.clone(), auth::authenticate))
         .layer(from_fn(accept::check));
     Router::new()

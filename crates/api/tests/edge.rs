@@ -212,3 +212,45 @@ async fn other_people_s_apps_are_not_there() {
     }
     assert_eq!(world.send("GET", "/apps", &headers, "").await.body, json!([]));
 }
+
+#[tokio::test]
+async fn a_request_that_comes_again_acts_once() {
+    let world = World::new().await;
+    let bearer = world.bearer();
+    let apps = async || world.request("GET", "/apps", Value::Null).await.body.as_array().unwrap().len();
+    let post = async |id: &str, authorization: &str, body: Value| {
+        let headers = [("accept", ACCEPT), ("authorization", authorization), ("request-id", id)];
+        world.send("POST", "/apps", &headers, &body.to_string()).await
+    };
+    let id = "8601b555-6a83-4c12-8269-97c8e32cdb22";
+    let first = post(id, &bearer, json!({})).await;
+    let again = post(id, &bearer, json!({})).await;
+    assert_eq!((first.status.as_u16(), again.status.as_u16()), (201, 201));
+    assert_eq!(first.body, again.body);
+    assert_ne!(first.header("request-id"), again.header("request-id"), "each answer has an id of its own");
+    assert_eq!(apps().await, 1);
+    // Together, too, the second while the first is being carried out.
+    let later = "9712b555-6a83-4c12-8269-97c8e32cdb22";
+    let (one, other) = tokio::join!(post(later, &bearer, json!({})), post(later, &bearer, json!({})));
+    assert_eq!(one.body, other.body);
+    assert_eq!(apps().await, 2);
+    // And if the first one's client does not wait for the answer.
+    let left = "0823b555-6a83-4c12-8269-97c8e32cdb22";
+    let mut leaving = Box::pin(post(left, &bearer, json!({})));
+    // Far enough that the request was taken up.
+    while apps().await == 2 && futures_util::poll!(leaving.as_mut()).is_pending() {}
+    drop(leaving);
+    assert_eq!(post(left, &bearer, json!({})).await.status, StatusCode::CREATED);
+    assert_eq!(apps().await, 3);
+    // Another body, another token and no id are other requests; so is one after a refusal.
+    let (_, token) = world.other_login().await;
+    assert_eq!(post(id, &bearer, json!({"name": "named-app"})).await.body["name"], "named-app");
+    assert_ne!(post(id, &format!("Bearer {token}"), json!({})).await.body["id"], first.body["id"]);
+    post("", &bearer, json!({})).await;
+    post("", &bearer, json!({})).await;
+    assert_eq!(apps().await, 7);
+    let refused = "1934b555-6a83-4c12-8269-97c8e32cdb22";
+    assert_eq!(post(refused, &bearer, json!({"name": "named-app"})).await.status, 422);
+    world.request("DELETE", "/apps/named-app", Value::Null).await;
+    assert_eq!(post(refused, &bearer, json!({"name": "named-app"})).await.status, 201);
+}

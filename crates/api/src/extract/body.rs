@@ -3,6 +3,7 @@
 
 use crate::ApiError;
 use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
@@ -17,14 +18,18 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let bytes = match Limited::new(request.into_body(), LIMIT).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
-                return Err(ApiError::too_large(LIMIT as u64));
-            }
-            Err(_) => return Err(ApiError::bad_request("The request body ended before it was complete.")),
-        };
-        parse(&bytes).map(Self)
+        parse(&read(request.into_body()).await?).map(Self)
+    }
+}
+
+/// Reads a body to its end, or to the limit.
+pub(crate) async fn read(body: axum::body::Body) -> Result<Bytes, ApiError> {
+    match Limited::new(body, LIMIT).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
+            Err(ApiError::too_large(LIMIT as u64))
+        }
+        Err(_) => Err(ApiError::bad_request("The request body ended before it was complete.")),
     }
 }
 

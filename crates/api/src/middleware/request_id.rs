@@ -29,18 +29,22 @@ pub(crate) async fn assign(request: Request, next: Next) -> Response {
 /// The new id, then what the client sent, as far as it has the form that Heroku accepts: 20 to 200
 /// characters of `[A-Za-z0-9+/=-]`.
 fn chain(own: Uuid, headers: &HeaderMap) -> String {
-    let accepted = |id: &&str| {
-        (20..=200).contains(&id.len())
-            && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'-'))
-    };
-    let sent = headers.get_all(REQUEST_ID);
-    let sent = sent.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
     let mut chain = own.to_string();
-    for id in sent.map(str::trim).filter(accepted).take(KEPT) {
+    for id in sent(headers).take(KEPT) {
         chain.push(',');
         chain.push_str(id);
     }
     chain
+}
+
+/// The ids that the client sent, newest first, as far as they have the right form.
+pub(crate) fn sent(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let accepted = |id: &&str| {
+        (20..=200).contains(&id.len())
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'-'))
+    };
+    let values = headers.get_all(REQUEST_ID).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim).filter(accepted)
 }
 
 #[cfg(test)]
