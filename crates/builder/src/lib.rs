@@ -1,6 +1,6 @@
 //! Builds: from an app's source to an OCI image.
 //!
-//! [`build`] takes the digest of a source archive and ends with the digest of an image: the layers
+//! [`build()`] takes the digest of a source archive and ends with the digest of an image: the layers
 //! of a [stack], layers that apps share (a language's runtime, installed dependencies) and one layer
 //! with the app itself below `/app`. Every command of a build, the app's or a buildpack's, runs in a
 //! one-off container through [`engine::Engine`], with its own limits; this process only reads files

@@ -2,7 +2,7 @@
 //!
 //! Commands are named as in the official CLI, with colons or spaces (`config:set`, `config set`);
 //! each is one file in `commands/`: its arguments, and `run`. Everything that is shown goes
-//! through the [`printer`]: results to standard output, progress and warnings to standard error.
+//! through the `printer`: results to standard output, progress and warnings to standard error.
 //!
 //! Exit status: 0 for success, 1 when the server or this machine refused, 2 for a command line
 //! that makes no sense; `run --exit-code` ends with the status of the command in the dyno.

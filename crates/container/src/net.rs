@@ -2,7 +2,7 @@
 //!
 //! Every container has a network namespace of its own with one IPv4 address (a /32, no bridge and
 //! so no neighbours) and a default route to the host. What it may reach is decided in one place,
-//! the table that [`rules`] writes: the world outside through the host's address, the host's
+//! the table that `rules` writes: the world outside through the host's address, the host's
 //! resolvers, what the operator allows; not other containers, not the host's ports, not private
 //! ranges, not a cloud's metadata service. There is no IPv6 beyond the loopback interface.
 //!

@@ -1,7 +1,7 @@
 //! Git over smart HTTP, at `/{app}.git`, by way of the system's `git`.
 //!
 //! A push runs `git receive-pack`, whose pre-receive hook is Kigo itself: the hook hands the pushed
-//! commit to the server over a Unix socket ([`hook`]), the server makes a build of it ([`push`]) and
+//! commit to the server over a Unix socket ([`hook`]), the server makes a build of it (`push`) and
 //! tails the build's output back, which git shows as `remote:` lines. A ref moves only when the
 //! hook says so, hence only after a build that succeeded.
 //!
