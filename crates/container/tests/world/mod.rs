@@ -1,7 +1,7 @@
 //! A host and an outside world made of namespaces.
 
 use container::net::namespace::enter;
-use nix::mount::{MsFlags, mount};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -35,7 +35,7 @@ where
         unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).expect("needs root");
         let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
         mount(None::<&str>, "/", None::<&str>, private, None::<&str>).expect("private mounts");
-        let directory = tempfile::tempdir_in("/var/tmp").expect("directory");
+        let directory = Directory::new();
         let world = World {
             host: Namespace::own(),
             outside: Namespace::fresh(),
@@ -47,6 +47,30 @@ where
     };
     if let Err(panic) = std::thread::spawn(play).join() {
         std::panic::resume_unwind(panic);
+    }
+}
+
+/// A directory that can be removed although namespaces are held by mounts on its files.
+struct Directory(tempfile::TempDir);
+
+impl Directory {
+    fn new() -> Self {
+        let named = tempfile::Builder::new().prefix("kigo-net-").tempdir_in("/var/tmp");
+        Self(named.expect("directory"))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let mounts = std::fs::read_to_string("/proc/thread-self/mountinfo").unwrap_or_default();
+        let targets = mounts.lines().filter_map(|line| line.split(' ').nth(4)).map(Path::new);
+        for target in targets.filter(|target| target.starts_with(self.path())) {
+            let _ = umount2(target, MntFlags::MNT_DETACH);
+        }
     }
 }
 
