@@ -139,6 +139,16 @@ impl Bench {
 struct Crun {
     orders: mpsc::Sender<()>,
     figures: mpsc::Receiver<Result<f64>>,
+    _root: Mounted,
+}
+
+/// A mount until it is dropped; its directory could not be removed before.
+struct Mounted(PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = umount2(&self.0, MntFlags::MNT_DETACH);
+    }
 }
 
 impl Crun {
@@ -148,7 +158,7 @@ impl Crun {
         fs::create_dir_all(&root)?;
         let mut config = written_by_engine(bench, program).await?;
         let base = config["linux"]["uidMappings"][0]["hostID"].as_u64().ok_or("no id mapping")?;
-        mount_root(bench, &bundle, &root, base)?;
+        let mounted = mount_root(bench, &bundle, &root, base)?;
         // In the place of what the engine would have prepared for the runtime.
         config["root"]["path"] = json!(root);
         config["process"]["args"] = json!(["sh", "-c", format!("echo {WORD}")]);
@@ -189,7 +199,7 @@ impl Crun {
                 }
             }
         });
-        Ok(Self { orders, figures })
+        Ok(Self { orders, figures, _root: mounted })
     }
 
     /// One start, in milliseconds.
@@ -217,7 +227,7 @@ async fn written_by_engine(bench: &Bench, crun: &Path) -> Result<Value> {
 }
 
 /// The image's layers with a writable one above, owned by the container's users.
-fn mount_root(bench: &Bench, bundle: &Path, root: &Path, base: u64) -> Result<()> {
+fn mount_root(bench: &Bench, bundle: &Path, root: &Path, base: u64) -> Result<Mounted> {
     let lower = bundle.join("lower");
     fs::create_dir(&lower)?;
     for layer in ImageStore::open(&bench.data)?.layers(&bench.image)? {
@@ -234,7 +244,8 @@ fn mount_root(bench: &Bench, bundle: &Path, root: &Path, base: u64) -> Result<()
     run("chmod", &["o+x", &bench.data.display().to_string(), &bundle.display().to_string()])?;
     let place = bundle.display();
     let options = format!("lowerdir={place}/lower,upperdir={place}/upper,workdir={place}/work");
-    Ok(mount(Some("bench"), root, Some("overlay"), MsFlags::MS_NOSUID, Some(options.as_str()))?)
+    mount(Some("bench"), root, Some("overlay"), MsFlags::MS_NOSUID, Some(options.as_str()))?;
+    Ok(Mounted(root.to_owned()))
 }
 
 /// crun takes controllers in the version 2 tree beside version 1 for a mistake.
