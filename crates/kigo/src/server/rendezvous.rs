@@ -208,16 +208,13 @@ impl ExitMarker {
     /// Takes what the dyno wrote and returns what may be sent now.
     fn pass(&mut self, bytes: &[u8]) -> Vec<u8> {
         self.held.extend_from_slice(bytes);
-        let keep_from = match find(&self.held, MARKER) {
-            Some(at) => {
-                let line = &self.held[at..];
-                if line.contains(&b'\n') || line.len() > HELD_LIMIT { self.held.len() } else { at }
-            }
+        let keep_from = if let Some(at) = find(&self.held, MARKER) {
+            let line = &self.held[at..];
+            if line.contains(&b'\n') || line.len() > HELD_LIMIT { self.held.len() } else { at }
+        } else {
             // The marker itself may be cut.
-            None => {
-                let cut = (1..MARKER.len()).rev().find(|&length| self.held.ends_with(&MARKER[..length]));
-                self.held.len() - cut.unwrap_or(0)
-            }
+            let cut = (1..MARKER.len()).rev().find(|&length| self.held.ends_with(&MARKER[..length]));
+            self.held.len() - cut.unwrap_or(0)
         };
         let rest = self.held.split_off(keep_from);
         std::mem::replace(&mut self.held, rest)
