@@ -3,6 +3,7 @@
 //! error, so that a misspelt setting cannot be silently ignored.
 
 use anyhow::{Context, Result, bail};
+use ipnet::IpNet;
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -41,6 +42,9 @@ pub(crate) struct ServerArgs {
     /// Name servers for dynos [default: those of this machine]
     #[arg(long, env = "KIGO_DNS", value_name = "ADDRESS", value_delimiter = ',')]
     pub(crate) dns: Vec<IpAddr>,
+    /// What dynos may reach in private networks, as NETWORK or NETWORK:PORT [default: nothing]
+    #[arg(long, env = "KIGO_ALLOW", value_name = "NETWORK[:PORT]", value_delimiter = ',')]
+    pub(crate) allow: Vec<String>,
     /// What runs dynos: own, crun, runc or the path of an OCI runtime [default: own]
     #[arg(long, env = "KIGO_RUNTIME", value_name = "RUNTIME")]
     pub(crate) runtime: Option<String>,
@@ -62,6 +66,12 @@ pub(crate) struct ServerArgs {
     /// Compressed size of a slug at most, in MiB [default: 500]
     #[arg(long, env = "KIGO_SLUG_LIMIT", value_name = "MIB")]
     pub(crate) slug_limit: Option<u64>,
+    /// Inner networks that sources of builds may be downloaded from [default: none]
+    #[arg(long, env = "KIGO_SOURCE_NETWORKS", value_name = "CIDR", value_delimiter = ',')]
+    pub(crate) source_networks: Vec<IpNet>,
+    /// A directory whose buildpacks apps may name as file:// addresses [default: none]
+    #[arg(long, env = "KIGO_LOCAL_BUILDPACKS", value_name = "DIR")]
+    pub(crate) local_buildpacks: Option<PathBuf>,
     /// Disk a dyno may fill, in MiB [default: 1024]
     #[arg(long, env = "KIGO_DYNO_DISK", value_name = "MIB")]
     pub(crate) dyno_disk: Option<u64>,
@@ -124,6 +134,7 @@ struct FileListen {
 struct FileNetwork {
     subnet: Option<String>,
     dns: Vec<IpAddr>,
+    allow: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -134,6 +145,8 @@ struct FileBuild {
     disk: Option<u64>,
     timeout: Option<u64>,
     slug_limit: Option<u64>,
+    local_buildpacks: Option<PathBuf>,
+    source_networks: Vec<IpNet>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -157,6 +170,8 @@ pub(crate) struct Config {
     pub(crate) subnet: String,
     /// Empty: this machine's.
     pub(crate) dns: Vec<IpAddr>,
+    /// What dynos may reach in private networks.
+    pub(crate) allow: Vec<String>,
     pub(crate) runtime: String,
     pub(crate) router_threads: usize,
     pub(crate) build_concurrency: usize,
@@ -167,6 +182,9 @@ pub(crate) struct Config {
     pub(crate) build_timeout: Duration,
     /// Bytes.
     pub(crate) slug_limit: u64,
+    /// See [`reconcile::Settings::source_networks`].
+    pub(crate) source_networks: Vec<IpNet>,
+    pub(crate) local_buildpacks: Option<PathBuf>,
     /// Bytes.
     pub(crate) dyno_disk: u64,
     pub(crate) boot_timeout: Duration,
@@ -205,6 +223,7 @@ impl Config {
             app_url: trimmed(args.app_url.clone().or(file.router.app_url)),
             subnet: args.subnet.clone().or(file.network.subnet).unwrap_or_else(|| "10.201.0.0/16".into()),
             dns: if args.dns.is_empty() { file.network.dns } else { args.dns.clone() },
+            allow: if args.allow.is_empty() { file.network.allow } else { args.allow.clone() },
             runtime: args.runtime.clone().or(file.runtime).unwrap_or_else(|| "own".into()),
             router_threads: args.router_threads.or(file.router.threads).unwrap_or(cpus),
             build_concurrency: args.build_concurrency.or(file.build.concurrency).unwrap_or(2),
@@ -214,6 +233,12 @@ impl Config {
                 args.build_timeout.or(file.build.timeout).unwrap_or(15).saturating_mul(60),
             ),
             slug_limit: mib(args.slug_limit, file.build.slug_limit, 500),
+            source_networks: if args.source_networks.is_empty() {
+                file.build.source_networks
+            } else {
+                args.source_networks.clone()
+            },
+            local_buildpacks: args.local_buildpacks.clone().or(file.build.local_buildpacks),
             dyno_disk: mib(args.dyno_disk, file.dyno.disk, 1024),
             boot_timeout: Duration::from_secs(args.boot_timeout.or(file.dyno.boot_timeout).unwrap_or(60)),
             log_format: args.log_format.or(file.log_format).unwrap_or_default(),
@@ -290,7 +315,7 @@ mod tests {
     #[test]
     fn defaults_stand_and_flags_win_over_the_file() {
         let file: File = toml::from_str(
-            "base_domain = 'Apps.Example.com.'\n[api]\nlisten = '127.0.0.1:6000'\n[build]\nmemory = 100\n",
+            "base_domain = 'Apps.Example.com.'\n[api]\nlisten = '127.0.0.1:6000'\n[build]\nmemory = 100\nsource_networks = ['10.0.0.0/8', 'fd00::/8']\n",
         )
         .unwrap();
         let args = ServerArgs { build_memory: Some(200), ..ServerArgs::default() };
@@ -298,6 +323,10 @@ mod tests {
         assert_eq!(config.data_dir, Path::new("/var/lib/kigo"));
         assert_eq!(config.api_listen.port(), 6000);
         assert_eq!(config.build_memory, 200 * MIB);
+        assert_eq!(
+            config.source_networks,
+            ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse::<IpNet>().unwrap()]
+        );
         assert_eq!(config.app_url(8080), "http://{app}.apps.example.com:8080");
         assert_eq!(config.api_url(6000), "http://localhost:6000");
     }
@@ -306,6 +335,7 @@ mod tests {
     fn a_misspelt_key_is_an_error() {
         assert!(toml::from_str::<File>("base_domian = 'x'").is_err());
         assert!(toml::from_str::<File>("[api]\nport = 1").is_err());
+        assert!(toml::from_str::<File>("[build]\nsource_networks = ['10.0.0.0/33']").is_err());
     }
 
     #[test]

@@ -162,14 +162,23 @@ impl GitBackend {
         step: fn(bytes::Bytes) -> Progress,
     ) -> Option<()> {
         let mut changes = self.ops.store().changes();
+        // No row changes when a build begins to print.
+        let mut growth = self.outputs.changes(id);
         let mut stream = loop {
             changes.mark_unchanged();
+            growth.mark_unchanged();
             // Asked first: what has ended and then has no output will never have one.
             let ended = self.ended(id).await;
             match self.outputs.follow(id, 0).await {
                 Ok(Some(stream)) => break stream,
                 Ok(None) if ended => return Some(()),
-                Ok(None) => changed(&mut changes, to).await?,
+                Ok(None) => tokio::select! {
+                    listens = changed(&mut changes, to) => listens?,
+                    moved = growth.changed() => if moved.is_err() {
+                        // It was removed, and may be begun anew.
+                        growth = self.outputs.changes(id);
+                    },
+                },
                 Err(error) => {
                     tracing::error!(?id, %error, "cannot read an output");
                     return Some(());
