@@ -236,9 +236,9 @@ impl Worker {
         if let Some(source) = build.source {
             return Ok(Some(source));
         }
-        let Settings { source_limit, fetch_timeout, .. } = *self.settings;
-        let checksum = build.source_checksum.as_deref();
-        match fetch(&self.images, &build.source_url, checksum, source_limit, fetch_timeout).await {
+        let Settings { source_limit, fetch_timeout, source_networks, .. } = &*self.settings;
+        let (url, checksum) = (&build.source_url, build.source_checksum.as_deref());
+        match fetch(&self.images, url, checksum, *source_limit, *fetch_timeout, source_networks).await {
             Ok(digest) => {
                 ops::builds::set_source(&self.ops, build.id, digest).await?;
                 Ok(Some(digest))

@@ -35,6 +35,7 @@ use domain::{AppId, Digest, DynoId};
 use driver::{Loop, Nudge, drive};
 use engine::Engine;
 use image::ImageStore;
+use ipnet::IpNet;
 use logs::Logs;
 use ops::Ops;
 use std::io;
@@ -114,6 +115,9 @@ pub struct Settings {
     pub source_limit: u64,
     /// How long a download may take.
     pub fetch_timeout: Duration,
+    /// What of the server's own network sources may be downloaded from: private ranges, loopback,
+    /// addresses of the machine. The metadata services of clouds are never among it.
+    pub source_networks: Vec<IpNet>,
     /// Slugs of older releases than so many of an app's newest are given up.
     pub kept_releases: usize,
     /// How people reach apps; `{app}` stands for the app's name.
@@ -130,6 +134,7 @@ impl Settings {
             max_builds: 2,
             source_limit: 1 << 30,
             fetch_timeout: Duration::from_mins(5),
+            source_networks: Vec::new(),
             kept_releases: 20,
             app_url: "http://{app}.localhost:8080/".into(),
         }
