@@ -42,6 +42,9 @@ pub(crate) struct ServerArgs {
     /// Name servers for dynos [default: those of this machine]
     #[arg(long, env = "KIGO_DNS", value_name = "ADDRESS", value_delimiter = ',')]
     pub(crate) dns: Vec<IpAddr>,
+    /// What dynos may reach in private networks, as NETWORK or NETWORK:PORT [default: nothing]
+    #[arg(long, env = "KIGO_ALLOW", value_name = "NETWORK[:PORT]", value_delimiter = ',')]
+    pub(crate) allow: Vec<String>,
     /// What runs dynos: own, crun, runc or the path of an OCI runtime [default: own]
     #[arg(long, env = "KIGO_RUNTIME", value_name = "RUNTIME")]
     pub(crate) runtime: Option<String>,
@@ -66,6 +69,9 @@ pub(crate) struct ServerArgs {
     /// Inner networks that sources of builds may be downloaded from [default: none]
     #[arg(long, env = "KIGO_SOURCE_NETWORKS", value_name = "CIDR", value_delimiter = ',')]
     pub(crate) source_networks: Vec<IpNet>,
+    /// A directory whose buildpacks apps may name as file:// addresses [default: none]
+    #[arg(long, env = "KIGO_LOCAL_BUILDPACKS", value_name = "DIR")]
+    pub(crate) local_buildpacks: Option<PathBuf>,
     /// Disk a dyno may fill, in MiB [default: 1024]
     #[arg(long, env = "KIGO_DYNO_DISK", value_name = "MIB")]
     pub(crate) dyno_disk: Option<u64>,
@@ -128,6 +134,7 @@ struct FileListen {
 struct FileNetwork {
     subnet: Option<String>,
     dns: Vec<IpAddr>,
+    allow: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -138,6 +145,7 @@ struct FileBuild {
     disk: Option<u64>,
     timeout: Option<u64>,
     slug_limit: Option<u64>,
+    local_buildpacks: Option<PathBuf>,
     source_networks: Vec<IpNet>,
 }
 
@@ -162,6 +170,8 @@ pub(crate) struct Config {
     pub(crate) subnet: String,
     /// Empty: this machine's.
     pub(crate) dns: Vec<IpAddr>,
+    /// What dynos may reach in private networks.
+    pub(crate) allow: Vec<String>,
     pub(crate) runtime: String,
     pub(crate) router_threads: usize,
     pub(crate) build_concurrency: usize,
@@ -174,6 +184,7 @@ pub(crate) struct Config {
     pub(crate) slug_limit: u64,
     /// See [`reconcile::Settings::source_networks`].
     pub(crate) source_networks: Vec<IpNet>,
+    pub(crate) local_buildpacks: Option<PathBuf>,
     /// Bytes.
     pub(crate) dyno_disk: u64,
     pub(crate) boot_timeout: Duration,
@@ -212,6 +223,7 @@ impl Config {
             app_url: trimmed(args.app_url.clone().or(file.router.app_url)),
             subnet: args.subnet.clone().or(file.network.subnet).unwrap_or_else(|| "10.201.0.0/16".into()),
             dns: if args.dns.is_empty() { file.network.dns } else { args.dns.clone() },
+            allow: if args.allow.is_empty() { file.network.allow } else { args.allow.clone() },
             runtime: args.runtime.clone().or(file.runtime).unwrap_or_else(|| "own".into()),
             router_threads: args.router_threads.or(file.router.threads).unwrap_or(cpus),
             build_concurrency: args.build_concurrency.or(file.build.concurrency).unwrap_or(2),
@@ -226,6 +238,7 @@ impl Config {
             } else {
                 args.source_networks.clone()
             },
+            local_buildpacks: args.local_buildpacks.clone().or(file.build.local_buildpacks),
             dyno_disk: mib(args.dyno_disk, file.dyno.disk, 1024),
             boot_timeout: Duration::from_secs(args.boot_timeout.or(file.dyno.boot_timeout).unwrap_or(60)),
             log_format: args.log_format.or(file.log_format).unwrap_or_default(),

@@ -202,9 +202,11 @@ fn local_config(config: &Config) -> Result<LocalConfig> {
     if resolvers.len() != config.dns.len() {
         anyhow::bail!("dynos have IPv4 addresses only, so their name servers (dns) must be IPv4 addresses");
     }
+    let allow: Result<_, _> = config.allow.iter().map(|text| text.parse()).collect();
     Ok(LocalConfig {
         subnet: config.subnet.parse().context("subnet is not an IPv4 network like 10.201.0.0/16")?,
         resolvers: (!resolvers.is_empty()).then_some(resolvers),
+        allow: allow.context("allow has something that is no network like 10.0.0.5/32:5432")?,
         runtime: config.runtime.parse()?,
         ..LocalConfig::new(config.data_dir.clone())
     })
@@ -223,6 +225,7 @@ fn build_settings(config: &Config) -> builder::Settings {
         timeout: config.build_timeout,
         slug_limit: config.slug_limit,
         host: HostSettings::detect(),
+        local_buildpacks: config.local_buildpacks.clone(),
         ..usual
     }
 }
