@@ -1,13 +1,18 @@
 //! The data directory: made with the right modes, and used by one process at a time.
 
 use anyhow::{Context, Result, bail};
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-/// What only the server's user may look into. The directory itself is open to everybody, because
-/// the certificate of the local authority and `endpoints.json` are for every user's clients.
-const PRIVATE: &[&str] = &["keys", "git", "logs", "builds", "cache", "blobs", "stacks"];
+/// What only the server's user may look into, which is every folder but that of the certificates.
+/// The directory itself is open to everybody, because the certificate of the local authority and
+/// `endpoints.json` are for every user's clients.
+///
+/// It is about more than reading: layers hold programs with setuid bits, the stack's own and those
+/// that apps bring, which nobody may run outside of a container.
+const PRIVATE: &[&str] =
+    &["keys", "git", "logs", "builds", "releases", "cache", "blobs", "layers", "containers", "stacks"];
 
 /// Held for as long as a process works with the directory.
 pub(crate) struct DataDir {
@@ -38,7 +43,9 @@ impl DataDir {
         for name in PRIVATE {
             let folder = path.join(name);
             let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
-            made.with_context(|| format!("cannot make {}", folder.display()))?;
+            // One that is there already may come from a copy, or from a version that left it open.
+            let closed = made.and_then(|()| std::fs::set_permissions(&folder, Permissions::from_mode(0o700)));
+            closed.with_context(|| format!("cannot make {} private", folder.display()))?;
         }
         Ok(Self { _lock: lock })
     }
@@ -55,5 +62,23 @@ mod tests {
         assert!(DataDir::take(folder.path()).is_err());
         drop(first);
         assert!(DataDir::take(folder.path()).is_ok());
+    }
+
+    #[test]
+    fn others_look_into_nothing_also_if_they_could_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let layers = folder.path().join("layers");
+        std::fs::create_dir(&layers).unwrap();
+        std::fs::set_permissions(&layers, Permissions::from_mode(0o755)).unwrap();
+        let _taken = DataDir::take(folder.path()).unwrap();
+        let mut found: Vec<_> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap())
+            .filter(|entry| entry.metadata().unwrap().permissions().mode() & 0o077 != 0)
+            .map(|entry| entry.file_name())
+            .collect();
+        found.sort();
+        assert_eq!(found, [""; 0]);
+        assert!(layers.is_dir());
     }
 }
