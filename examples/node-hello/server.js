@@ -4,7 +4,8 @@ import express from "express";
 import { WebSocketServer } from "ws";
 
 const dyno = process.env.DYNO ?? "local";
-const release = process.env.HEROKU_RELEASE_VERSION ?? "none";
+// Set where the feature runtime-dyno-metadata is on.
+const release = process.env.HEROKU_RELEASE_VERSION ?? "unknown";
 const port = Number(process.env.PORT ?? 3000);
 let visits = 0;
 
