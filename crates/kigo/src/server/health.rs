@@ -1,4 +1,5 @@
-//! `/healthz`, `/readyz` and `/metrics`: for whoever watches the server.
+//! `/healthz`, `/readyz` and `/metrics` for whoever watches the server, and `/` for whoever comes
+//! with a browser.
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -9,7 +10,19 @@ use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What the three pages are made of.
+/// There is no dashboard, so the origin of the API says what it is.
+const WELCOME: &str = concat!(
+    "Kigo ",
+    env!("CARGO_PKG_VERSION"),
+    ", a Heroku that you run yourself.\n\n",
+    "This is the API, for the command lines `heroku` and `kigo`, and for git. There is no dashboard yet.\n",
+    "On the server's machine, this points a shell at it:  eval \"$(kigo env)\"\n\n",
+    "/healthz   the server answers\n",
+    "/readyz    it can build and run apps; what each of its loops did last\n",
+    "/metrics   for Prometheus\n",
+);
+
+/// What the pages are made of.
 #[derive(Clone)]
 pub(crate) struct Health {
     registry: Arc<Registry>,
@@ -38,9 +51,10 @@ impl Health {
         *self.ready.lock().unwrap_or_else(PoisonError::into_inner) = readiness;
     }
 
-    /// The three pages. None of them needs a token, none tells a secret.
+    /// The pages. None of them needs a token, none tells a secret.
     pub(crate) fn router(self) -> Router {
         Router::new()
+            .route("/", get(async || WELCOME))
             .route("/healthz", get(async || "ok\n"))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics))
