@@ -38,6 +38,8 @@ const DENIED_IF: &[(&str, &str)] = &[
            {"index": 0, "type": "dword", "op": "ne", "val": 10},
            {"index": 0, "type": "dword", "op": "ne", "val": 16}"#,
     ),
+    // Pairs of sockets can be had of other families, too.
+    ("socketpair", r#"{"index": 0, "type": "dword", "op": "ne", "val": 1}"#),
     // The kernel's audit channel.
     (
         "socket",

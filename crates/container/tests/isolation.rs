@@ -76,6 +76,7 @@ async fn system_calls_that_reach_out_are_refused() {
         "socket-packet",
         "socket-vsock",
         "socket-alg",
+        "socketpair-tipc",
         "kexec_load",
         "init_module",
         "reboot",
@@ -90,7 +91,7 @@ async fn system_calls_that_reach_out_are_refused() {
     for name in ["clone3", "unknown"] {
         assert!(printed.contains(&format!("{name} ENOSYS\n")), "{name}: {printed}");
     }
-    for name in ["socket-inet", "fork", "getpid", "socket-netlink"] {
+    for name in ["socket-inet", "socketpair-unix", "fork", "getpid", "socket-netlink"] {
         assert!(printed.contains(&format!("{name} works\n")), "{name}: {printed}");
     }
     // The control: on the host, as root, the filter is not there to refuse.
@@ -142,6 +143,13 @@ async fn the_host_is_out_of_sight() {
             "{allowed}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_crash_starts_no_program_of_the_host() {
+    let printed = probe("grep 'core file size' /proc/self/limits").await;
+    // The value that keeps the kernel from piping a core dump, in bytes.
+    assert_eq!(printed.split_whitespace().collect::<Vec<_>>()[4..6], ["1", "1"], "{printed}");
 }
 
 #[tokio::test]
@@ -269,10 +277,12 @@ static long clone_3(void) {
 }
 
 int main(int count, char **arguments) {
+    int pair[2];
     (void)arguments;
     CHILD("getpid", getpid());
     CHILD("fork", 0);
     CHILD("socket-inet", socket(AF_INET, SOCK_STREAM, 0));
+    CHILD("socketpair-unix", socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
     CHILD("socket-netlink", socket(AF_NETLINK, SOCK_RAW, 0));
     CHILD("unshare", syscall(SYS_unshare, CLONE_NEWUSER));
     CHILD("clone-newuser", clone_user());
@@ -295,6 +305,7 @@ int main(int count, char **arguments) {
     CHILD("socket-packet", socket(AF_PACKET, SOCK_RAW, 0));
     CHILD("socket-vsock", socket(AF_VSOCK, SOCK_STREAM, 0));
     CHILD("socket-alg", socket(AF_ALG, SOCK_SEQPACKET, 0));
+    CHILD("socketpair-tipc", socketpair(AF_TIPC, SOCK_STREAM, 0, pair));
     CHILD("kexec_load", syscall(SYS_kexec_load, 0, 0, 0, 0));
     CHILD("init_module", syscall(SYS_init_module, 0, 0, ""));
     CHILD("reboot", syscall(SYS_reboot, 0, 0, 0, 0));

@@ -21,7 +21,9 @@ pub(super) fn resources() -> Result<(), Failure> {
         setrlimit(resource, Rlimit { current: Some(hard), maximum: Some(hard) })
     };
     limit(Resource::Nofile, OPEN_FILES).doing("limit open files")?;
-    limit(Resource::Core, 0).doing("turn core dumps off")?;
+    // One byte, not none: the kernel takes it as "nor to a program" (Linux, fs/coredump.c). With 0 it still
+    // starts the one that `core_pattern` names, as the host's root, for every crash in here.
+    limit(Resource::Core, 1).doing("turn core dumps off")?;
     // May be lower already, and then it cannot be lowered back later: no harm.
     let _ = fs::write("/proc/self/oom_score_adj", OOM_SCORE);
     rustix::process::umask(Mode::from_raw_mode(0o022));

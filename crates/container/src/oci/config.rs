@@ -100,7 +100,7 @@ fn process(spec: &ContainerSpec, has_shell: bool) -> Value {
         "capabilities": {"bounding": [], "effective": [], "inheritable": [], "permitted": [], "ambient": []},
         "noNewPrivileges": true,
         "oomScoreAdj": 300,
-        "rlimits": [{"type": "RLIMIT_CORE", "hard": 0, "soft": 0}],
+        "rlimits": [{"type": "RLIMIT_CORE", "hard": 1, "soft": 1}],
     });
     if let Some(size) = terminal {
         process["consoleSize"] = size;
