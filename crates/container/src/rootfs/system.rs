@@ -10,6 +10,10 @@ use rustix::mount::{
 };
 use std::os::fd::{AsFd, OwnedFd};
 
+/// What tells of the machine rather than the container. The second one counts its energy, from
+/// which a program can guess what others compute (CVE-2020-8694).
+const HIDDEN: [&str; 2] = ["sys/firmware", "sys/devices/virtual/powercap"];
+
 /// Mounts `/sys` of the network namespace the caller is in.
 ///
 /// `/sys/fs/cgroup` shows the memory quota where Heroku's dynos have it (version 1's path, from
@@ -42,9 +46,11 @@ pub(super) fn mount(root: &OwnedFd, limits: &Limits, owner: Owner) -> Result<(),
         let read_only = MountChange { read_only: true, ..MountChange::default() };
         sys::change_mount(groups.as_fd(), read_only).doing(step)?;
     }
-    if let Ok(firmware) = place::directory(root, "sys/firmware") {
-        let empty = tmpfs("555", "4k", flags).doing(step)?;
-        place::attach(&empty, &firmware).doing(step)?;
+    for hidden in HIDDEN {
+        if let Ok(target) = place::directory(root, hidden) {
+            let empty = tmpfs("555", "4k", flags).doing(step)?;
+            place::attach(&empty, &target).doing(step)?;
+        }
     }
     Ok(())
 }
