@@ -293,12 +293,12 @@ impl Host {
     /// Becomes the one client of a container with a terminal, which starts its program. Reading
     /// ends when the program has; closing hangs up.
     pub async fn attach(&self, id: ContainerId) -> Result<UnixStream, HostError> {
-        self.connect(id).await?.attach().await.map_err(|error| refused(id, error))
+        self.connect(id).await?.attach().await.map_err(|error| self.refused(id, error))
     }
 
     /// Tells when something changes, until the shim is gone.
     pub async fn subscribe(&self, id: ContainerId) -> Result<Subscription, HostError> {
-        self.connect(id).await?.subscribe().await.map_err(|error| refused(id, error))
+        self.connect(id).await?.subscribe().await.map_err(|error| self.refused(id, error))
     }
 
     /// A connection to the shim, for several requests.
@@ -326,12 +326,19 @@ impl Host {
     }
 
     async fn request(&self, id: ContainerId, request: Request) -> Result<(), HostError> {
-        let answer = self.connect(id).await?.request(request).await;
-        answer.map_err(|error| match refused(id, error) {
+        self.connect(id).await?.request(request).await.map_err(|error| self.refused(id, error))
+    }
+
+    fn refused(&self, id: ContainerId, error: client::ClientError) -> HostError {
+        match error {
+            client::ClientError::Refused(Refusal::NotAttachable) => HostError::NotAttachable(id),
+            client::ClientError::Refused(refusal) => HostError::Refused { id, refusal },
             // It ended while we asked.
-            HostError::System { .. } if self.paths(id).exit().exists() => HostError::Ended(id),
-            error => error,
-        })
+            client::ClientError::Io(_) if self.paths(id).exit().exists() => HostError::Ended(id),
+            client::ClientError::Io(source) => {
+                HostError::System { doing: format!("talk to the shim of container {id}"), source }
+            }
+        }
     }
 
     /// Kills the container if it runs, and removes everything of it: processes, control groups,
@@ -393,15 +400,5 @@ impl Host {
 
     fn release_users(&self, id: ContainerId) {
         self.users.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, owner| *owner != id);
-    }
-}
-
-fn refused(id: ContainerId, error: client::ClientError) -> HostError {
-    match error {
-        client::ClientError::Refused(Refusal::NotAttachable) => HostError::NotAttachable(id),
-        client::ClientError::Refused(refusal) => HostError::Refused { id, refusal },
-        client::ClientError::Io(source) => {
-            HostError::System { doing: format!("talk to the shim of container {id}"), source }
-        }
     }
 }
