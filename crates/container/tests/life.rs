@@ -163,7 +163,8 @@ async fn a_listener_on_the_watched_port_is_noticed() {
     fs::create_dir(machine.path().join("shared")).unwrap();
     machine.spawn(&spec).await;
     machine.until_printed(spec.id, "waiting").await;
-    let status = machine.host.observe(spec.id).unwrap().status;
+    // A program may print before its init has told that it runs.
+    let status = machine.until(spec.id, |status| matches!(status, Status::Running { .. })).await;
     assert!(matches!(status, Status::Running { listening: false, .. }), "{status:?}");
     let mut changes = machine.host.subscribe(spec.id).await.unwrap();
     fs::write(machine.path().join("shared/go"), "").unwrap();
@@ -223,10 +224,11 @@ async fn a_container_outlives_the_host_that_started_it_and_is_found_again() {
     let spec = shell("echo begun; trap 'exit 3' TERM; while :; do sleep 0.05; done");
     machine.spawn(&spec).await;
     machine.until_printed(spec.id, "begun").await;
+    let before = machine.until(spec.id, |status| matches!(status, Status::Running { .. })).await;
     let host = machine.restarted();
     assert_eq!(host.ids().unwrap(), [spec.id]);
     let observed = host.observe(spec.id).unwrap();
-    assert!(matches!(observed.status, Status::Running { .. }));
+    assert_eq!(observed.status, before);
     assert_eq!(observed.bundle.spec.labels, spec.labels);
     host.stop(spec.id, PATIENCE).await.unwrap();
     assert_eq!(machine.wait(spec.id).await.code, 3);

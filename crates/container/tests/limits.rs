@@ -103,7 +103,7 @@ async fn usage_is_counted_and_the_cpu_quota_holds() {
         assert!(std::time::Instant::now() < deadline);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    assert!(matches!(machine.host.observe(spec.id).unwrap().status, Status::Running { .. }));
+    machine.until(spec.id, |status| matches!(status, Status::Running { .. })).await;
     machine.clean().await;
 }
 

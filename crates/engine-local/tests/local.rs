@@ -51,7 +51,7 @@ fn with_runtime(name: &str) {
             on_machine_with(runtime, async |machine| contract::run(machine).await);
             // Runtimes make their standard input the container's, and it must not be the host's.
             let null = std::fs::metadata("/dev/null").expect("null");
-            assert_eq!(null.uid(), 0);
+            assert_eq!(null.uid(), 0, "the host's /dev/null has another owner");
         }
         Err(RuntimeError::Missing(_)) => {
             eprintln!("{name} is not installed: its contract is not tested here");
@@ -67,10 +67,20 @@ fn what_runs_is_measured() {
         let script = "x=$(head -c 3000000 /dev/zero | tr '\\0' x); echo ready; sleep 1000; echo $x";
         let id = machine.start(&engine, machine.shell(script)).await;
         assert_eq!(text_of(engine.output(id, 0).await.expect("output").recv().await), "ready");
-        let usage = engine.observe_one(id).await.expect("observe").usage;
+        let usage = async || engine.observe_one(id).await.expect("observe").usage;
+        // `sleep` begins after the word that announces it.
+        let deadline = std::time::Instant::now() + Duration::from_mins(1);
+        while usage().await.pids != 2 {
+            assert!(
+                std::time::Instant::now() < deadline,
+                "not a shell and what it waits for: {:?}",
+                usage().await
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let usage = usage().await;
         assert!(usage.memory_rss > 3_000_000 && usage.memory_rss < 64 << 20, "{usage:?}");
         assert!(usage.cpu_nanos > 0, "{usage:?}");
-        assert_eq!(usage.pids, 2, "the shell and what it waits for: {usage:?}");
         engine.remove(id).await.expect("remove");
     });
 }
