@@ -32,6 +32,8 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// What the program says, and then it ends.
 const WORD: &str = "begun";
+/// Where the root for crun is mounted.
+const ROOT: &str = "bundle/root";
 /// Rounds before the first that counts: caches of both sides fill.
 const WARM_UP: usize = 3;
 
@@ -53,6 +55,8 @@ fn main() -> Result<()> {
                 let bench = Bench { image: busybox(&ImageStore::open(&data)?)?, data, shim };
                 let result = bench.measure(rounds, &crun).await;
                 bench.engine(Runtime::Own).await?.destroy().await?;
+                // Or the directory could not be removed.
+                let _ = umount2(&bench.data.join(ROOT), MntFlags::MNT_DETACH);
                 result
             },
         )?;
@@ -153,8 +157,8 @@ impl Drop for Mounted {
 
 impl Crun {
     async fn prepare(bench: &Bench, program: &Path) -> Result<Self> {
+        let root = bench.data.join(ROOT);
         let bundle = bench.data.join("bundle");
-        let root = bundle.join("root");
         fs::create_dir_all(&root)?;
         let mut config = written_by_engine(bench, program).await?;
         let base = config["linux"]["uidMappings"][0]["hostID"].as_u64().ok_or("no id mapping")?;
@@ -268,7 +272,8 @@ fn run_bundle(program: &Path, bundle: &Path) -> Result<f64> {
         .args(["run", "--bundle"])
         .arg(bundle)
         .arg(format!("bench-{}", std::process::id()))
-        .stdin(Stdio::null())
+        // Not the null device, which crun would give to the container's user.
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(File::create(&log)?)
         .spawn()?;
