@@ -9,6 +9,7 @@ mod health;
 mod http;
 mod journal;
 mod output;
+mod platform_metrics;
 mod rendezvous;
 mod routing;
 
@@ -42,6 +43,9 @@ use tracing::{info, warn};
 
 /// What is still open this long after the signal to end is cut.
 const DRAIN: Duration = Duration::from_secs(45);
+
+/// After a stack could not be made.
+const STACK_RETRY: Duration = Duration::from_secs(30);
 
 /// Runs the platform until SIGTERM or SIGINT.
 pub(crate) fn run(config: &Config) -> Result<()> {
@@ -88,8 +92,9 @@ async fn serve(config: &Config) -> Result<()> {
     metrics.register(&mut registry);
     let board: Arc<std::sync::OnceLock<reconcile::Board>> = Arc::default();
     let shown = board.clone();
-    let health =
-        Health::new(registry, move || shown.get().map_or(serde_json::Value::Null, reconcile::Board::json));
+    let health = Health::new(base.ops.clone(), registry, move || {
+        shown.get().map_or(serde_json::Value::Null, reconcile::Board::json)
+    });
 
     // The router first: dynos that run already are served again before anything else happens.
     let routes = router::Routes::new();
@@ -125,7 +130,7 @@ async fn serve(config: &Config) -> Result<()> {
     bound.endpoints.write(&config.data_dir)?;
     info!(api = bound.endpoints.api_url, apps = bound.endpoints.app_url, "listening");
 
-    prepare(&base, config, &health, &shutdown).await?;
+    prepare(&base, config, &health, &shutdown).await;
     shutdown.cancelled().await;
     health.set(Readiness::Stopping);
     drain(serving, loops).await;
@@ -312,17 +317,25 @@ async fn mark_secure(mut request: Request, next: Next) -> axum::response::Respon
     next.run(request).await
 }
 
-/// Makes the stack if need be, then says that the platform is ready.
-async fn prepare(base: &Base, config: &Config, health: &Health, shutdown: &CancellationToken) -> Result<()> {
+/// Makes the stack if need be, then says that the platform is ready. A mirror that cannot be
+/// reached is tried again: apps that run already are served meanwhile.
+async fn prepare(base: &Base, config: &Config, health: &Health, shutdown: &CancellationToken) {
     health.set(Readiness::Preparing("making the stack's images".into()));
-    let making = crate::stack::ensure_all(&base.images, &config.data_dir, |line| info!("stack: {line}"));
+    let making = async {
+        while let Err(error) =
+            crate::stack::ensure_all(&base.images, &config.data_dir, |line| info!("stack: {line}")).await
+        {
+            tracing::error!("{error:#}; trying again in {} s", STACK_RETRY.as_secs());
+            health.set(Readiness::Preparing(format!("{error:#}")));
+            tokio::time::sleep(STACK_RETRY).await;
+        }
+    };
     tokio::select! {
-        made = making => made?,
-        () = shutdown.cancelled() => return Ok(()),
+        () = making => {}
+        () = shutdown.cancelled() => return,
     }
     health.set(Readiness::Ready);
     info!("ready");
-    Ok(())
 }
 
 /// Makes the administrator at the first start, and tells what was generated for it, once.

@@ -63,7 +63,7 @@ pub(crate) fn every_command_of_the_list(server: &Server) -> Result<()> {
             ("authorizations:create --description testing --short", "KIGO-"),
             ("authorizations", "testing"),
             ("sessions", ""),
-            ("git:remote", "set git remote heroku"),
+            ("git:remote --app listed-app", "set git remote heroku"),
             ("apps:rename renamed-app", "done"),
             ("info --app renamed-app", "=== renamed-app"),
         ];

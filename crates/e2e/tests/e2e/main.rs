@@ -25,6 +25,7 @@ type Alone = fn() -> Result<()>;
 const SHARED: &[(&str, Shared)] = &[
     ("tour::from_login_to_a_running_app", tour::from_login_to_a_running_app),
     ("tour::the_sample_app_runs_all_its_process_types", tour::the_sample_app_runs_all_its_process_types),
+    ("tour::operators_see_health_and_metrics", tour::operators_see_health_and_metrics),
     ("tour::kigos_own_cli_does_the_same", tour::kigos_own_cli_does_the_same),
     ("commands::every_command_of_the_list", commands::every_command_of_the_list),
     ("commands::login_with_a_password", commands::login_with_a_password),

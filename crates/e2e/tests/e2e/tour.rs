@@ -51,6 +51,28 @@ pub(crate) fn the_sample_app_runs_all_its_process_types(server: &Server) -> Resu
     })
 }
 
+/// What a watchdog, an orchestrator and Prometheus ask for; none of it needs a token.
+pub(crate) fn operators_see_health_and_metrics(server: &Server) -> Result<()> {
+    run(async {
+        let app = App::tiny(server, "watched-app", "watched")?;
+        app.push()?.ok()?;
+        app.answers("watched from web.1").await?;
+        let page = async |path: &str| -> Result<String> {
+            let answer = reqwest::get(format!("{}{path}", server.api_url)).await?;
+            ensure!(answer.status().is_success(), "{path}: {}", answer.status());
+            Ok(answer.text().await?)
+        };
+        ensure!(page("/healthz").await? == "ok\n");
+        ensure!(page("/readyz").await?.contains("\"status\":\"ready\""));
+        let metrics = page("/metrics").await?;
+        for words in ["kigo_apps ", "kigo_dynos{state=\"up\"} ", "kigo_router_requests_total{class=\"2xx\"} "]
+        {
+            ensure!(metrics.contains(words), "no {words} in {metrics}");
+        }
+        Ok(())
+    })
+}
+
 /// The same commands without Node, in both spellings.
 pub(crate) fn kigos_own_cli_does_the_same(server: &Server) -> Result<()> {
     run(async {

@@ -1,11 +1,13 @@
 //! `/healthz`, `/readyz` and `/metrics` for whoever watches the server, and `/` for whoever comes
 //! with a browser.
 
+use crate::server::platform_metrics::PlatformMetrics;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
+use ops::Ops;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +27,9 @@ const WELCOME: &str = concat!(
 /// What the pages are made of.
 #[derive(Clone)]
 pub(crate) struct Health {
+    ops: Ops,
     registry: Arc<Registry>,
+    platform: PlatformMetrics,
     ready: Arc<Mutex<Readiness>>,
     status: Arc<dyn Fn() -> Value + Send + Sync>,
 }
@@ -41,9 +45,15 @@ pub(crate) enum Readiness {
 
 impl Health {
     /// `status` tells what each loop did last; it is shown by `/readyz`.
-    pub(crate) fn new(registry: Registry, status: impl Fn() -> Value + Send + Sync + 'static) -> Self {
-        let ready = Readiness::Preparing("starting".into());
-        Self { registry: Arc::new(registry), ready: Arc::new(Mutex::new(ready)), status: Arc::new(status) }
+    pub(crate) fn new(
+        ops: Ops,
+        mut registry: Registry,
+        status: impl Fn() -> Value + Send + Sync + 'static,
+    ) -> Self {
+        let platform = PlatformMetrics::default();
+        platform.register(&mut registry);
+        let ready = Arc::new(Mutex::new(Readiness::Preparing("starting".into())));
+        Self { ops, registry: Arc::new(registry), platform, ready, status: Arc::new(status) }
     }
 
     /// Changes what `/readyz` answers.
@@ -73,19 +83,22 @@ async fn ready(State(health): State<Health>) -> impl IntoResponse {
 }
 
 async fn metrics(State(health): State<Health>) -> impl IntoResponse {
+    let counted = health.platform.count(&health.ops).await.map_err(|error| error.to_string());
     let mut text = String::new();
-    match prometheus_client::encoding::text::encode(&mut text, &health.registry) {
+    let encoded = counted.and_then(|()| {
+        prometheus_client::encoding::text::encode(&mut text, &health.registry)
+            .map_err(|error| error.to_string())
+    });
+    match encoded {
         Ok(()) => {
             let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             (StatusCode::OK, [(header::CONTENT_TYPE, kind)], text)
         }
         Err(error) => {
+            tracing::error!(error, "cannot tell metrics");
             let kind = "text/plain; charset=utf-8";
-            (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                [(header::CONTENT_TYPE, kind)],
-                format!("cannot encode: {error}\n"),
-            )
+            let words = "the metrics cannot be counted now; see the server's log\n".to_owned();
+            (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, kind)], words)
         }
     }
 }
