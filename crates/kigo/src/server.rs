@@ -12,6 +12,7 @@ mod output;
 mod platform_metrics;
 mod rendezvous;
 mod routing;
+mod settings;
 
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -19,8 +20,8 @@ use crate::env::Endpoints;
 use anyhow::{Context, Result};
 use axum::extract::Request;
 use axum::middleware::Next;
-use builder::{Builder, HostSettings};
-use engine_local::{Local, LocalConfig};
+use builder::Builder;
+use engine_local::Local;
 use health::{Health, Readiness};
 use image::ImageStore;
 use jiff::Timestamp;
@@ -30,7 +31,7 @@ use ops::Ops;
 use prometheus_client::registry::Registry;
 use reconcile::Outputs;
 use rendezvous::Rendezvous;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Keys, Store};
@@ -98,7 +99,8 @@ async fn serve(config: &Config) -> Result<()> {
 
     // The router first: dynos that run already are served again before anything else happens.
     let routes = router::Routes::new();
-    let loops = reconcile::start(deps(&base, &routes), loop_settings(config, &bound), &shutdown);
+    let loops =
+        reconcile::start(deps(&base, &routes), settings::loop_settings(config, &bound.endpoints), &shutdown);
     let _ = board.set(loops.board());
     let hooks = router::Hooks {
         log: Arc::new(AppLogs(base.logs.clone())),
@@ -107,7 +109,7 @@ async fn serve(config: &Config) -> Result<()> {
     };
     // The router ends last but one: it drains when told, while the loops still answer it.
     let routed = tokio::spawn(bound.router.run(routes, hooks, shutdown.clone().cancelled_owned()));
-    let git = git_config(config)?.bind(Arc::new(git_backend(&base))).context("cannot serve git")?;
+    let git = settings::git_config(config)?.bind(Arc::new(git_backend(&base))).context("cannot serve git")?;
     let pages = pages(config, &bound.endpoints, &bound.rendezvous, &base, &git, &health, &shutdown)?;
     let listener = SniffListener::new(bound.api, base.certificates.server_config(&[b"http/1.1"])?)?;
     let mut serving = vec![
@@ -186,53 +188,14 @@ async fn base(config: &Config, bound: &Bound, certificates: Certificates) -> Res
     };
     let ops = Ops::new(store, settings, Arc::new(AppLogs(logs.clone())));
     ops::domains::refresh_defaults(&ops).await?;
-    let engine = Local::open(local_config(config)?, images.clone()).await?;
+    let engine = Local::open(settings::local_config(config)?, images.clone()).await?;
     for warning in engine.warnings() {
         warn!("{warning}");
     }
     let engine = Arc::new(engine);
-    let builder = Builder::new(engine.clone(), images.clone(), data.clone(), build_settings(config));
+    let builder =
+        Builder::new(engine.clone(), images.clone(), data.clone(), settings::build_settings(config));
     Ok(Base { ops, images, logs, engine, builder, certificates, outputs: Outputs::new(data) })
-}
-
-fn local_config(config: &Config) -> Result<LocalConfig> {
-    let resolvers: Vec<_> = config
-        .dns
-        .iter()
-        .filter_map(|address| match address {
-            IpAddr::V4(address) => Some(*address),
-            IpAddr::V6(_) => None,
-        })
-        .collect();
-    if resolvers.len() != config.dns.len() {
-        anyhow::bail!("dynos have IPv4 addresses only, so their name servers (dns) must be IPv4 addresses");
-    }
-    let allow: Result<_, _> = config.allow.iter().map(|text| text.parse()).collect();
-    Ok(LocalConfig {
-        subnet: config.subnet.parse().context("subnet is not an IPv4 network like 10.201.0.0/16")?,
-        resolvers: (!resolvers.is_empty()).then_some(resolvers),
-        allow: allow.context("allow has something that is no network like 10.0.0.5/32:5432")?,
-        runtime: config.runtime.parse()?,
-        ..LocalConfig::new(config.data_dir.clone())
-    })
-}
-
-fn build_settings(config: &Config) -> builder::Settings {
-    let usual = builder::Settings::default();
-    let limits = engine::Limits {
-        memory: config.build_memory,
-        memory_max: config.build_memory,
-        disk: config.build_disk,
-        ..usual.limits
-    };
-    builder::Settings {
-        limits,
-        timeout: config.build_timeout,
-        slug_limit: config.slug_limit,
-        host: HostSettings::detect(),
-        local_buildpacks: config.local_buildpacks.clone(),
-        ..usual
-    }
 }
 
 fn deps(base: &Base, routes: &router::Routes) -> reconcile::Deps {
@@ -247,29 +210,12 @@ fn deps(base: &Base, routes: &router::Routes) -> reconcile::Deps {
     }
 }
 
-fn loop_settings(config: &Config, bound: &Bound) -> reconcile::Settings {
-    let usual = reconcile::Settings::new(&config.data_dir);
-    reconcile::Settings {
-        dynos: planner::dynos::Settings { boot_timeout: config.boot_timeout, ..usual.dynos },
-        dyno_disk: config.dyno_disk,
-        max_builds: config.build_concurrency,
-        source_networks: config.source_networks.clone(),
-        app_url: format!("{}/", bound.endpoints.app_url),
-        ..usual
-    }
-}
-
 fn git_backend(base: &Base) -> git_backend::GitBackend {
     git_backend::GitBackend {
         ops: base.ops.clone(),
         images: base.images.clone(),
         outputs: base.outputs.clone(),
     }
-}
-
-fn git_config(config: &Config) -> Result<git::Config> {
-    let me = std::env::current_exe().context("cannot find this program's own file")?;
-    Ok(git::Config::new(config.data_dir.clone(), vec![me.into(), "hook".into(), "pre-receive".into()]))
 }
 
 /// Everything that the API's port answers.

@@ -1,0 +1,65 @@
+//! The operator's settings, as each part of the server wants them.
+
+use crate::config::Config;
+use crate::env::Endpoints;
+use anyhow::{Context, Result};
+use builder::HostSettings;
+use engine_local::LocalConfig;
+use std::net::IpAddr;
+
+pub(super) fn local_config(config: &Config) -> Result<LocalConfig> {
+    let resolvers: Vec<_> = config
+        .dns
+        .iter()
+        .filter_map(|address| match address {
+            IpAddr::V4(address) => Some(*address),
+            IpAddr::V6(_) => None,
+        })
+        .collect();
+    if resolvers.len() != config.dns.len() {
+        anyhow::bail!("dynos have IPv4 addresses only, so their name servers (dns) must be IPv4 addresses");
+    }
+    let allow: Result<_, _> = config.allow.iter().map(|text| text.parse()).collect();
+    Ok(LocalConfig {
+        subnet: config.subnet.parse().context("subnet is not an IPv4 network like 10.201.0.0/16")?,
+        resolvers: (!resolvers.is_empty()).then_some(resolvers),
+        allow: allow.context("allow has something that is no network like 10.0.0.5/32:5432")?,
+        runtime: config.runtime.parse()?,
+        ..LocalConfig::new(config.data_dir.clone())
+    })
+}
+
+pub(super) fn build_settings(config: &Config) -> builder::Settings {
+    let usual = builder::Settings::default();
+    let limits = engine::Limits {
+        memory: config.build_memory,
+        memory_max: config.build_memory,
+        disk: config.build_disk,
+        ..usual.limits
+    };
+    builder::Settings {
+        limits,
+        timeout: config.build_timeout,
+        slug_limit: config.slug_limit,
+        host: HostSettings::detect(),
+        local_buildpacks: config.local_buildpacks.clone(),
+        ..usual
+    }
+}
+
+pub(super) fn loop_settings(config: &Config, endpoints: &Endpoints) -> reconcile::Settings {
+    let usual = reconcile::Settings::new(&config.data_dir);
+    reconcile::Settings {
+        dynos: planner::dynos::Settings { boot_timeout: config.boot_timeout, ..usual.dynos },
+        dyno_disk: config.dyno_disk,
+        max_builds: config.build_concurrency,
+        source_networks: config.source_networks.clone(),
+        app_url: format!("{}/", endpoints.app_url),
+        ..usual
+    }
+}
+
+pub(super) fn git_config(config: &Config) -> Result<git::Config> {
+    let me = std::env::current_exe().context("cannot find this program's own file")?;
+    Ok(git::Config::new(config.data_dir.clone(), vec![me.into(), "hook".into(), "pre-receive".into()]))
+}
