@@ -54,12 +54,22 @@ pub struct NetworkConfig {
     pub resolvers: Option<Vec<Ipv4Addr>>,
     /// What containers may reach although it lies in a private range or on the host.
     pub allow: Vec<Allow>,
+    /// Connections that one container may have open at a time, whatever the protocol. `None`: a
+    /// sixteenth of what the host can track.
+    pub connections: Option<u32>,
 }
 
 impl NetworkConfig {
     /// The usual network of an installation.
     pub fn new(tag: InstanceTag, containers: PathBuf) -> Self {
-        Self { tag, subnet: Subnet::DEFAULT, containers, resolvers: None, allow: Vec::new() }
+        Self {
+            tag,
+            subnet: Subnet::DEFAULT,
+            containers,
+            resolvers: None,
+            allow: Vec::new(),
+            connections: None,
+        }
     }
 }
 
@@ -147,8 +157,7 @@ impl Network {
         let mut warnings = Vec::new();
         let resolvers = resolver::choose(config.resolvers.as_deref(), &mut warnings);
         enable_forwarding()?;
-        let ruleset = rules::ruleset(config.tag, config.subnet, &resolvers, &config.allow);
-        nft::apply(&ruleset).await?;
+        let ruleset = load_rules(&config, &resolvers, &mut warnings).await?;
         warnings.extend(nft::foreign_drops(config.tag).await);
 
         let leases = files::read_leases(&config.containers)?;
@@ -325,6 +334,31 @@ impl Network {
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Loads the table and returns its text. A kernel that cannot count connections gets it without the
+/// bound on them.
+async fn load_rules(
+    config: &NetworkConfig,
+    resolvers: &[Ipv4Addr],
+    warnings: &mut Vec<String>,
+) -> Result<String, NetworkError> {
+    let write =
+        |connections| rules::ruleset(config.tag, config.subnet, resolvers, &config.allow, connections);
+    let ruleset = write(Some(config.connections.unwrap_or_else(share_of_connections)));
+    let Err(refusal) = nft::apply(&ruleset).await else { return Ok(ruleset) };
+    let ruleset = write(None);
+    nft::apply(&ruleset).await?;
+    warnings.push(format!("one container can use up this host's table of connections: {refusal}"));
+    Ok(ruleset)
+}
+
+/// What one container may take of the host's table of connections.
+fn share_of_connections() -> u32 {
+    // As the kernel has it on a machine with 4 GB, for when it does not tell yet.
+    const USUAL: u32 = 262_144;
+    let text = std::fs::read_to_string("/proc/sys/net/netfilter/nf_conntrack_max").unwrap_or_default();
+    (text.trim().parse().unwrap_or(USUAL) / 16).max(256)
 }
 
 /// Lets the host pass packets on. It is read first, because writing it, even unchanged, resets

@@ -98,6 +98,29 @@ fn containers_do_not_reach_each_other_but_the_host_reaches_both() {
 }
 
 #[test]
+fn one_container_cannot_use_up_the_host_s_connections() {
+    in_world(async |world| {
+        let bounded = NetworkConfig { connections: Some(3), ..config(world.containers()) };
+        let network = Network::open(bounded).await.expect("open");
+        assert!(network.warnings().is_empty(), "{:?}", network.warnings());
+        let (_, greedy, _) = container(&network, world).await;
+        let (_, modest, _) = container(&network, world).await;
+        let _listener = world.outside().listen(WORLD, 80);
+        let _echo = world.outside().echo_udp(RESOLVER, 53);
+        let mut held: Vec<_> = (0..3).map(|_| greedy.open_connection(WORLD, 80)).collect();
+        assert_eq!(greedy.connect(WORLD, 80), Err(ErrorKind::HostUnreachable));
+        assert!(greedy.ask_udp(RESOLVER, 53, None).is_err(), "all protocols count together");
+        assert!(held.iter_mut().all(|open| open.echoes()), "what is open stays");
+        assert_eq!(modest.connect(WORLD, 80), Ok(()), "each has its own");
+        drop(held);
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while greedy.connect(WORLD, 80).is_err() {
+            assert!(std::time::Instant::now() < deadline, "closed connections count for ever");
+        }
+    });
+}
+
+#[test]
 fn nobody_outside_reaches_a_container() {
     in_world(async |world| {
         let network = Network::open(config(world.containers())).await.expect("open");

@@ -60,8 +60,18 @@ impl From<Allow> for String {
 ///
 /// The base chains accept by default, because they see all traffic of the host, and send what
 /// comes from or goes to a container to chains that refuse by default.
-pub(super) fn ruleset(tag: InstanceTag, subnet: Subnet, resolvers: &[Ipv4Addr], allow: &[Allow]) -> String {
+///
+/// `connections` is how many a container may have open at a time; `None` sets no bound, for kernels
+/// that cannot count.
+pub(super) fn ruleset(
+    tag: InstanceTag,
+    subnet: Subnet,
+    resolvers: &[Ipv4Addr],
+    allow: &[Allow],
+    connections: Option<u32>,
+) -> String {
     let table = tag.table();
+    let [counts, count] = connections.map(bound).unwrap_or_default();
     let ours = format!("\"{}*\"", tag.interface_prefix());
     let exceptions = exceptions(resolvers, allow);
     format!(
@@ -75,14 +85,14 @@ table inet {table} {{
         iifname {ours} meta nfproto ipv6 drop
         iifname {ours} fib saddr . iif oif missing drop
     }}
-    # To the host itself.
+{counts}    # To the host itself.
     chain to_host {{
         type filter hook input priority filter; policy accept;
         iifname {ours} jump from_container_to_host
     }}
     chain from_container_to_host {{
         ct state established,related accept
-{exceptions}        reject with icmp type admin-prohibited
+{count}{exceptions}        reject with icmp type admin-prohibited
     }}
     # Through the host.
     chain through {{
@@ -98,7 +108,7 @@ table inet {table} {{
     chain from_container {{
         ct state established,related accept
         ct state invalid drop
-{exceptions}        ip daddr {{ {REFUSED} }} reject with icmp type admin-prohibited
+{count}{exceptions}        ip daddr {{ {REFUSED} }} reject with icmp type admin-prohibited
         ip daddr {subnet} reject with icmp type admin-prohibited
         # An uplink with a smaller frame than ours (a VPN) is told to the other side at once.
         tcp flags syn tcp option maxseg size set rt mtu
@@ -111,6 +121,23 @@ table inet {table} {{
 }}
 "#
     )
+}
+
+/// What declares a bound of connections, and the rule that applies it. The host tracks those of all
+/// containers and its own in one table; whoever fills it cuts everybody off.
+fn bound(connections: u32) -> [String; 2] {
+    let counts = format!(
+        r"    set open {{
+        type ipv4_addr
+        size 65535
+        flags dynamic
+    }}
+    chain counted {{
+        ct state new add @open {{ ip saddr ct count over {connections} }} reject with icmp type admin-prohibited
+    }}
+"
+    );
+    [counts, "        jump counted\n".to_owned()]
 }
 
 /// Rules for what may be reached anywhere.
@@ -147,7 +174,7 @@ mod tests {
     fn exceptions_stand_before_the_refusals() {
         let tag = InstanceTag::of(Path::new("/no/such/kigo"));
         let allow = "10.0.0.5:5432".parse().expect("an exception");
-        let text = ruleset(tag, Subnet::DEFAULT, &[Ipv4Addr::new(10, 9, 8, 7)], &[allow]);
+        let text = ruleset(tag, Subnet::DEFAULT, &[Ipv4Addr::new(10, 9, 8, 7)], &[allow], None);
         for chain in ["chain from_container {", "chain from_container_to_host {"] {
             let body = text.split_once(chain).expect(chain).1;
             let at = |rule: &str| body.find(rule).unwrap_or_else(|| panic!("{rule} is not in {body}"));
