@@ -138,7 +138,7 @@ impl Keys {
             .ok_or_else(|| KeyError::Wrong { needed: hex::encode(id), given: self.ids() })
     }
 
-    fn ids(&self) -> String {
+    pub(crate) fn ids(&self) -> String {
         self.keys.iter().map(|key| hex::encode(key.id)).collect::<Vec<_>>().join(", ")
     }
 }

@@ -16,7 +16,8 @@ use domain::{AppId, Digest, LogLine, ProcessType, Release};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use store::{Keys, Store};
+use std::time::{Duration, Instant};
+use store::{Keys, Store, StoreError};
 use tempfile::TempDir;
 
 /// An installation with an administrator, a clock that stands still, and a log to look into.
@@ -53,7 +54,17 @@ impl World {
 
     /// As a server process that starts on this data directory.
     async fn open(folder: TempDir, settings: Settings) -> Self {
-        let store = Store::open(folder.path(), Keys::load(folder.path(), None).unwrap()).await.unwrap();
+        let deadline = Instant::now() + Duration::from_mins(1);
+        let store = loop {
+            match Store::open(folder.path(), Keys::load(folder.path(), None).unwrap()).await {
+                // A process that another test has just forked holds the lock of the server before
+                // until it begins its own program.
+                Err(StoreError::InUse(_)) if Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                opened => break opened.unwrap(),
+            }
+        };
         let lines = Arc::new(Lines::default());
         let clock = Arc::new(Mutex::new("2026-01-01T00:00:00Z".parse().unwrap()));
         let now = clock.clone();
