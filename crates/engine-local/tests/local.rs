@@ -8,7 +8,6 @@ use domain::Digest;
 use engine::contract::{self, Subject};
 use engine::fake::Step;
 use engine::{ContainerId, Engine, EngineError, Status};
-use engine_local::RuntimeError;
 use machine::{Machine, control_groups_of, interfaces, on_machine, on_machine_with, text_of};
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
@@ -44,20 +43,12 @@ fn runc_keeps_the_contract() {
     with_runtime(&std::env::var("KIGO_TEST_RUNC").unwrap_or_else(|_| "runc".to_owned()));
 }
 
-#[expect(clippy::print_stderr, reason = "a test that tests nothing says so")]
 fn with_runtime(name: &str) {
-    match name.parse() {
-        Ok(runtime) => {
-            on_machine_with(runtime, async |machine| contract::run(machine).await);
-            // Runtimes make their standard input the container's, and it must not be the host's.
-            let null = std::fs::metadata("/dev/null").expect("null");
-            assert_eq!(null.uid(), 0, "the host's /dev/null has another owner");
-        }
-        Err(RuntimeError::Missing(_)) => {
-            eprintln!("{name} is not installed: its contract is not tested here");
-        }
-        Err(error) => panic!("{error}"),
-    }
+    let runtime = name.parse().unwrap_or_else(|error| panic!("install the package {name}: {error}"));
+    on_machine_with(runtime, async |machine| contract::run(machine).await);
+    // Runtimes make their standard input the container's, and it must not be the host's.
+    let null = std::fs::metadata("/dev/null").expect("null");
+    assert_eq!(null.uid(), 0, "the host's /dev/null has another owner");
 }
 
 #[test]
