@@ -18,8 +18,8 @@ usage: cargo xtask COMMAND
 
   up         set up this machine, start Kigo, deploy the sample app
   down       stop what `up` started; --purge also removes its data
-  test       install what the tests need and run all of them
-  check      formatting, lints and the layering rules
+  test       install what the tests need, check, and run all of them
+  check      formatting, lints, documentation and the layering rules
   tidy       the layering rules alone
   bench      print Kigo's speed as ratios to its peers (PART to run one: start, deploy, router, memory)
 ";

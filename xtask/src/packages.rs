@@ -19,8 +19,15 @@ pub(crate) const SERVER: &[Need] = &[
 ];
 
 /// What the tests call on top of it.
-pub(crate) const TESTS: &[Need] =
-    &[("busybox", "busybox-static"), ("crun", "crun"), ("node", "nodejs"), ("npm", "npm")];
+pub(crate) const TESTS: &[Need] = &[
+    ("busybox", "busybox-static"),
+    ("crun", "crun"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
+    ("python3", "python3"),
+    ("runc", "runc"),
+    ("ssh-keygen", "openssh-client"),
+];
 
 /// What the benchmarks call on top of it.
 pub(crate) const BENCH: &[Need] =

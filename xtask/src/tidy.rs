@@ -6,7 +6,7 @@
 use crate::shell::read;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
@@ -32,6 +32,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("cli", &["domain", "wire", "client"]),
 ];
 
+/// Crates that put others together, which may use all of them.
+const FREE: &[&str] = &["kigo", "e2e", "xtask"];
+
+/// What must not be linked: one library does all cryptography, and it is aws-lc.
+const BANNED: &[&str] = &["native-tls", "openssl", "openssl-sys", "ring", "rsa"];
+
 /// Crates that decide without doing: what they must not depend on, and words they must not use.
 const PURE: &[&str] = &["domain", "planner"];
 const IMPURE_CRATES: &[&str] = &["tokio", "axum", "hyper", "reqwest", "sqlx", "rustix", "nix", "libc"];
@@ -56,6 +62,9 @@ pub(crate) fn tidy() -> Result<()> {
     let names: Vec<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
     for package in packages {
         let name = package["name"].as_str().unwrap_or_default();
+        if !rules.contains_key(name) && !FREE.contains(&name) {
+            broken.push(format!("{name} has no row in this table"));
+        }
         let uses = package["dependencies"].as_array().cloned().unwrap_or_default();
         for dependency in uses.iter().filter(|dependency| dependency["kind"].is_null()) {
             let used = dependency["name"].as_str().unwrap_or_default();
@@ -70,6 +79,9 @@ pub(crate) fn tidy() -> Result<()> {
             }
         }
     }
+    for name in linked()?.iter().filter(|name| BANNED.contains(&name.as_str())) {
+        broken.push(format!("nothing may use the library {name}: see `cargo tree --invert {name}`"));
+    }
     for name in PURE {
         words(&Path::new("crates").join(name).join("src"), &mut broken)?;
     }
@@ -77,6 +89,15 @@ pub(crate) fn tidy() -> Result<()> {
         bail!("broken layering rules:\n  {}", broken.join("\n  "));
     }
     Ok(())
+}
+
+/// The names of all packages that are compiled for this machine. Cargo.lock names more: what an
+/// optional part, that is off, would use.
+fn linked() -> Result<BTreeSet<String>> {
+    let arguments =
+        ["tree", "--workspace", "--edges", "all", "--prefix", "none", "--format", "{p}", "--locked"];
+    let listing = read(Command::new("cargo").args(arguments))?;
+    Ok(listing.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())
 }
 
 fn words(folder: &Path, broken: &mut Vec<String>) -> Result<()> {
