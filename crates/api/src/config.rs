@@ -14,6 +14,8 @@ pub struct Config {
     pub rendezvous: String,
     /// An idle stream is kept alive this often. Clients give up after a minute or more.
     pub heartbeat: Duration,
+    /// Who asks for output that has not begun waits so long for it.
+    pub output_patience: Duration,
 }
 
 impl Default for Config {
@@ -23,6 +25,7 @@ impl Default for Config {
             app_url: "http://{app}.localhost:8080".into(),
             rendezvous: "localhost:5001".into(),
             heartbeat: Duration::from_secs(25),
+            output_patience: Duration::from_secs(20),
         }
     }
 }

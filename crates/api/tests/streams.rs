@@ -107,7 +107,7 @@ async fn a_log_ends_with_its_app() {
 }
 
 #[tokio::test]
-async fn output_is_not_there_until_it_has_begun() {
+async fn output_is_waited_for_until_it_has_begun() {
     let world = World::new().await;
     let app = world.create_app().await;
     let create = json!({"source_blob": {"url": "https://example.com/x.tgz"}});
@@ -115,12 +115,24 @@ async fn output_is_not_there_until_it_has_begun() {
     let path = World::path_of(build["output_stream_url"].as_str().unwrap());
     assert_eq!(world.send("GET", &path, &[], "").await.status, StatusCode::NOT_FOUND);
     let id = build["id"].as_str().unwrap().parse().unwrap();
-    world.memory.print(OutputOf::Build(id), "-----> Building\n");
-    let answer = world.send("GET", &path, &[], "").await;
+    let begin = async {
+        // Twice: a permit was left from above.
+        world.memory.looked.notified().await;
+        world.memory.looked.notified().await;
+        world.memory.print(OutputOf::Build(id), "-----> Building\n");
+    };
+    let (answer, ()) = tokio::join!(world.send("GET", &path, &[], ""), begin);
     assert_eq!((answer.status.as_u16(), &answer.bytes[..]), (200, &b"-----> Building\n"[..]));
     assert_eq!(answer.header("connection"), "close");
     let answer = world.send("GET", &path, &[("range", "bytes=7-")], "").await;
     assert_eq!((answer.status.as_u16(), &answer.bytes[..]), (206, &b"Building\n"[..]));
+    let other = json!({"source_blob": {"url": "https://example.com/y.tgz"}});
+    let other = world.request("POST", &format!("/apps/{app}/builds"), other).await.body;
+    let cancel = format!("/apps/{app}/builds/{}", other["id"].as_str().unwrap());
+    assert_eq!(world.request("DELETE", &cancel, Value::Null).await.status, 200);
+    let path = World::path_of(other["output_stream_url"].as_str().unwrap());
+    let never = world.send("GET", &path, &[], "").await.status;
+    assert_eq!(never, StatusCode::NOT_FOUND, "nothing comes of a build that has ended");
     assert_eq!(world.send("GET", "/streams/builds/wrong", &[], "").await.status, StatusCode::NOT_FOUND);
     assert_eq!(world.send("GET", "/streams/releases/wrong", &[], "").await.status, StatusCode::NOT_FOUND);
 }

@@ -29,7 +29,7 @@ pub struct UserRef {
 /// How a request body names a resource: plainly (`"cedar"`), or as an object with an `id`, a
 /// `name` or an `email`. Heroku takes any of these, and clients use all of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a name or an object with an id, a name or an email")]
 pub enum Identity {
     Plain(String),
     Id { id: String },
@@ -58,7 +58,7 @@ impl From<&str> for Identity {
 /// A number that some clients send as text: the CLI sends quantities as `"2"` or `"+1"` and the
 /// life of a token as `"3600"`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a whole number or text")]
 pub enum NumberOrText {
     Number(i64),
     Text(String),

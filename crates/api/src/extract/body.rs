@@ -36,6 +36,10 @@ pub(crate) async fn read(body: axum::body::Body) -> Result<Bytes, ApiError> {
 /// Reads JSON. What is no JSON is a bad request; JSON of another shape has invalid parameters.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let bytes = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
+    // A list would be read as an object's values in their order.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(ApiError::invalid_params("The request body is a list, but an object is expected."));
+    }
     serde_json::from_slice(bytes).map_err(|error| match error.classify() {
         Category::Data => {
             ApiError::invalid_params(format!("The request body is not what is expected: {error}."))
@@ -56,7 +60,8 @@ mod tests {
         for (body, status, words) in [
             (&b"{"[..], 400, "not valid JSON: EOF while parsing an object at line 1 column 1."),
             (b"a=b", 400, "not valid JSON: expected value"),
-            (b"[]", 422, "not what is expected"),
+            (b"[]", 422, "is a list"),
+            (b"{\"updates\": [{\"quantity\": 1.5}]}", 422, "expected a whole number or text"),
             (b"{}", 422, "missing field `updates`"),
             (b"{\"updates\": 3}", 422, "invalid type: integer `3`, expected a sequence"),
         ] {

@@ -2,14 +2,18 @@
 //! prints, as raw bytes that follow until it is over.
 
 use crate::streams::with_heartbeat;
-use crate::{Api, ApiError, OutputOf};
+use crate::{Api, ApiError, ByteStream, OutputOf};
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use domain::{BuildStatus, ReleaseStatus};
 use http::{HeaderMap, StatusCode, header};
+use std::time::{Duration, Instant};
 
 /// Sent while nothing happens. Terminals show nothing for it.
 const BEAT: &[u8] = b"\0";
+/// How often output that is awaited is looked for.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// `GET /streams/builds/{key}`
 pub(crate) async fn build(
@@ -18,7 +22,7 @@ pub(crate) async fn build(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let build = ops::outputs::build(api.ops(), &key).await?;
-    answer(&api, OutputOf::Build(build.id), &headers).await
+    answer(&api, OutputOf::Build(build.id), &key, &headers).await
 }
 
 /// `GET /streams/releases/{key}`
@@ -28,16 +32,14 @@ pub(crate) async fn release(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let release = ops::outputs::release(api.ops(), &key).await?;
-    answer(&api, OutputOf::Release(release.id), &headers).await
+    answer(&api, OutputOf::Release(release.id), &key, &headers).await
 }
 
-/// 404 means "not started yet" to the official CLI, which then asks again. `Connection: close`,
-/// because it does not survive a kept connection that closes later.
-async fn answer(api: &Api, of: OutputOf, headers: &HeaderMap) -> Result<Response, ApiError> {
+/// 404 means "not started yet" to the official CLI, which then gives up or asks again; so it comes
+/// late. `Connection: close`, because the CLI does not survive a kept connection that closes later.
+async fn answer(api: &Api, of: OutputOf, key: &str, headers: &HeaderMap) -> Result<Response, ApiError> {
     let offset = offset(headers);
-    let stream = api.outputs().follow(of, offset.unwrap_or(0)).await;
-    let stream = stream.map_err(|error| ApiError::internal(&error))?;
-    let stream = stream.ok_or_else(|| ApiError::not_found("output"))?;
+    let stream = begun(api, of, key, offset.unwrap_or(0)).await?;
     let stop = api.shutdown().cancelled_owned();
     let body = Body::from_stream(with_heartbeat(stream, BEAT, api.config().heartbeat, stop));
     let status = if offset.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
@@ -47,6 +49,34 @@ async fn answer(api: &Api, of: OutputOf, headers: &HeaderMap) -> Result<Response
         (header::CONNECTION, "close"),
     ];
     Ok((status, headers, body).into_response())
+}
+
+/// Waits for output that is still to begin.
+async fn begun(api: &Api, of: OutputOf, key: &str, offset: u64) -> Result<ByteStream, ApiError> {
+    let deadline = Instant::now() + api.config().output_patience;
+    let stop = api.shutdown();
+    loop {
+        // Asked before looking: what has ended by then has written all it will.
+        let wait = is_pending(api, of, key).await && Instant::now() < deadline && !stop.is_cancelled();
+        let stream = api.outputs().follow(of, offset).await;
+        match stream.map_err(|error| ApiError::internal(&error))? {
+            Some(stream) => return Ok(stream),
+            None if wait => drop(tokio::time::timeout(LOOK_AGAIN, stop.cancelled()).await),
+            None => return Err(ApiError::not_found("output")),
+        }
+    }
+}
+
+/// Whether something may still come of it.
+async fn is_pending(api: &Api, of: OutputOf, key: &str) -> bool {
+    match of {
+        OutputOf::Build(_) => {
+            ops::outputs::build(api.ops(), key).await.is_ok_and(|build| build.status == BuildStatus::Pending)
+        }
+        OutputOf::Release(_) => ops::outputs::release(api.ops(), key)
+            .await
+            .is_ok_and(|release| release.status == ReleaseStatus::Pending),
+    }
 }
 
 /// The byte to go on from (`Range: bytes=1000-`), for a client whose connection broke.

@@ -9,6 +9,7 @@ use sha2::Digest as _;
 use std::collections::HashMap;
 use std::io;
 use std::sync::Mutex;
+use tokio::sync::Notify;
 
 /// More than this is refused.
 pub const LIMIT: u64 = 1 << 16;
@@ -19,6 +20,8 @@ pub struct Memory {
     blobs: Mutex<HashMap<Digest, Bytes>>,
     slugs: Mutex<HashMap<SlugId, Bytes>>,
     outputs: Mutex<HashMap<OutputOf, Bytes>>,
+    /// Told when somebody looks for an output.
+    pub looked: Notify,
 }
 
 impl Memory {
@@ -77,6 +80,7 @@ impl Blobs for Memory {
 impl Outputs for Memory {
     async fn follow(&self, of: OutputOf, offset: u64) -> io::Result<Option<ByteStream>> {
         let text = self.outputs.lock().unwrap().get(&of).cloned();
+        self.looked.notify_one();
         Ok(text.map(|text| one(text.slice((offset as usize).min(text.len())..))))
     }
 }

@@ -24,6 +24,8 @@ pub const EMAIL: &str = "ada@example.com";
 pub const PASSWORD: &str = "correct horse battery";
 pub const SSH_KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKHEChAlQaWwn/sm4CqPyMgVcMkD2+kmJ1EvdKfqJTZF ada@example";
+/// Longer than a test takes to begin an output.
+const PATIENCE: Duration = Duration::from_secs(1);
 pub const ACCEPT: &str = "application/vnd.heroku+json; version=3";
 
 /// An answer, read to its end.
@@ -86,7 +88,8 @@ impl World {
         let admin = ops::accounts::bootstrap(&ops, admin).await.unwrap().expect("a new installation");
         let memory = Arc::new(Memory::default());
         let shutdown = CancellationToken::new();
-        let config = Config { heartbeat: Duration::from_millis(50), ..Config::default() };
+        let config =
+            Config { heartbeat: Duration::from_millis(50), output_patience: PATIENCE, ..Config::default() };
         let parts = Parts {
             ops: ops.clone(),
             logs: logs.clone(),
