@@ -120,6 +120,8 @@ pub struct Settings {
     pub source_networks: Vec<IpNet>,
     /// Slugs of older releases than so many of an app's newest are given up.
     pub kept_releases: usize,
+    /// So many of an app's newest builds are remembered, with what they printed.
+    pub kept_builds: usize,
     /// How people reach apps; `{app}` stands for the app's name.
     pub app_url: String,
 }
@@ -136,6 +138,7 @@ impl Settings {
             fetch_timeout: Duration::from_mins(5),
             source_networks: Vec::new(),
             kept_releases: 20,
+            kept_builds: 50,
             app_url: "http://{app}.localhost:8080/".into(),
         }
     }

@@ -7,10 +7,9 @@ use crate::error::{Error, Result};
 use crate::output::{OutputId, Outputs};
 use crate::{Build as Carry, Settings};
 use async_trait::async_trait;
-use domain::{AppId, BuildStatus, Chore, ChoreKind};
+use domain::{AppId, BuildStatus, Chore, ChoreKind, ReleaseStatus};
 use engine::Engine;
 use image::{ImageStore, Roots};
-use jiff::{SignedDuration, Timestamp};
 use logs::Logs;
 use ops::Ops;
 use serde_json::json;
@@ -146,9 +145,25 @@ impl Sweep {
         let apps = store::apps::list(&mut self.ops.store().read().await?).await?;
         for app in apps {
             ops::releases::expire_old(&self.ops, app.id, self.settings.kept_releases).await?;
+            // Their outputs go with the rows, when outputs are cleared away next.
+            ops::builds::forget_old(&self.ops, app.id, self.settings.kept_builds).await?;
+            self.old_commands(app.id).await?;
         }
-        self.old_sources().await?;
+        ops::sources::expire_old(&self.ops).await?;
         self.collect_garbage().await
+    }
+
+    /// Deletes what the commands of old releases printed. The releases stay, for they are the ledger.
+    async fn old_commands(&self, app: AppId) -> Result<()> {
+        let releases = store::releases::list(&mut self.ops.store().read().await?, app).await?;
+        let old = releases.iter().rev().skip(self.settings.kept_releases);
+        for release in old.filter(|release| release.status != ReleaseStatus::Pending) {
+            let output = OutputId::Release(release.id);
+            if self.outputs.exists(output).await {
+                self.outputs.remove(output).await.map_err(Error::io("delete an output"))?;
+            }
+        }
+        Ok(())
     }
 
     /// Logs of apps that a killed server did not get to.
@@ -161,14 +176,6 @@ impl Sweep {
             }
         }
         Ok(())
-    }
-
-    async fn old_sources(&self) -> Result<()> {
-        let now = self.ops.now();
-        let before = now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
-        let mut write = self.ops.store().write().await?;
-        store::sources::delete_before(&mut write, before).await?;
-        Ok(write.commit().await?)
     }
 
     async fn collect_garbage(&self) -> Result<()> {

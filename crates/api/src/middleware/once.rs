@@ -164,7 +164,7 @@ mod tests {
         for number in 1..=LIMIT {
             let mut key = [1; 32];
             key[..8].copy_from_slice(&number.to_le_bytes());
-            let _ = answers.get_or(key, || ready("other"));
+            drop(answers.get_or(key, || ready("other")));
         }
         assert_eq!(answers.lock().len(), LIMIT);
         assert_eq!(answers.get_or([0; 32], || ready("third")).await.body, "third", "the oldest went");

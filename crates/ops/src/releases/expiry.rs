@@ -2,9 +2,13 @@
 
 use crate::{Ops, Result};
 use domain::{AppId, ReleaseStatus, SlugId};
+use jiff::SignedDuration;
 
-/// Gives up the images of slugs that only releases further back than the `keep` newest use. Called by
-/// the loop that clears away. Returns how many.
+/// A slug that a client uploads and never releases is kept for so long.
+const UNRELEASED: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Gives up the images of slugs that only releases further back than the `keep` newest use, and of
+/// those that nobody released for a week. Called by the loop that clears away. Returns how many.
 pub async fn expire_old(ops: &Ops, app: AppId, keep: usize) -> Result<usize> {
     let mut write = ops.store().write().await?;
     let releases = store::releases::list(&mut write, app).await?;
@@ -29,7 +33,8 @@ pub async fn expire_old(ops: &Ops, app: AppId, keep: usize) -> Result<usize> {
     let mut count = 0;
     for slug in store::slugs::list(&mut write, app).await? {
         let released = releases.iter().any(|release| release.slug == Some(slug.id));
-        if slug.image.is_some() && released && !in_use.contains(&slug.id) {
+        let given_up = released || ops.now().duration_since(slug.created_at) > UNRELEASED;
+        if slug.image.is_some() && given_up && !in_use.contains(&slug.id) {
             store::slugs::expire(&mut write, slug.id, ops.now()).await?;
             count += 1;
         }

@@ -249,3 +249,20 @@ async fn old_slugs_expire_but_not_those_in_use() {
         "422 invalid_params Cannot rollback to v4: its slug has expired."
     );
 }
+
+#[tokio::test]
+async fn slugs_that_nobody_releases_expire() {
+    let world = World::new().await;
+    let app = world.app("shop").await;
+    let id = world.row(&app).await.id;
+    let slug = slugs::create(&world.ops, &world.admin, &app, slugs::Create::default()).await.unwrap();
+    let upload = slugs::Uploaded { image: digest(20), checksum: "SHA256:1".into(), size: 1 };
+    slugs::uploaded(&world.ops, &slug.upload_key, upload).await.unwrap();
+    world.pass(6 * 24 * 3600);
+    assert_eq!(releases::expire_old(&world.ops, id, 2).await.unwrap(), 0);
+    world.pass(2 * 24 * 3600);
+    assert_eq!(releases::expire_old(&world.ops, id, 2).await.unwrap(), 1);
+    let create = releases::Create { slug: slug.id.to_string(), description: None };
+    let refused = refusal(releases::create(&world.ops, &world.admin, &app, create).await);
+    assert!(refused.starts_with("422"), "{refused}");
+}

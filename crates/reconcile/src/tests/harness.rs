@@ -27,7 +27,6 @@ use tokio_util::sync::CancellationToken;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct World {
-    _dir: TempDir,
     pub(crate) engine: Fake,
     pub(crate) builder: Arc<FakeBuilder>,
     pub(crate) routing: Arc<FakeRouting>,
@@ -38,6 +37,8 @@ pub(crate) struct World {
     pub(crate) actor: Actor,
     images: ImageStore,
     running: Option<(CancellationToken, Running)>,
+    /// The last to go: nothing runs any more that could write to it.
+    _dir: TempDir,
 }
 
 /// The `app[api]` lines go where all lines go.

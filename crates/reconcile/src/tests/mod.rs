@@ -299,6 +299,35 @@ async fn a_destroyed_app_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn old_builds_and_what_old_commands_printed_are_given_up() {
+    let mut world = World::with(|settings| (settings.kept_builds, settings.kept_releases) = (1, 2)).await;
+    world.types(&[("web", "node web.js"), ("release", "rake migrate")]);
+    world.start();
+    let app = world.create_app("blog").await;
+    let mut made = Vec::new();
+    for commit in ["one", "two", "three"] {
+        made.push(world.deploy(&app, commit).await.id);
+        world.up(&app, &["web.1"]).await;
+    }
+    // What takes long is done first thing after a start.
+    world.kill().await;
+    world.start();
+    let builds = async || {
+        let list = ops::builds::list(&world.ops, &world.actor, "blog").await.unwrap();
+        list.iter().map(|info| info.build.release).collect::<Vec<_>>()
+    };
+    world.until("only the newest build is known", async || builds().await == [Some(made[2])]).await;
+    world
+        .until("the oldest command's output is gone", async || {
+            !world.outputs.exists(OutputId::Release(made[0])).await
+        })
+        .await;
+    for release in &made[1..] {
+        assert!(world.output(OutputId::Release(*release)).await.starts_with("hello from release."));
+    }
+}
+
+#[tokio::test]
 async fn an_image_that_is_gone_is_a_crash_with_words() {
     let mut world = World::new().await;
     world.engine.images([]);
