@@ -42,8 +42,10 @@ pub struct Timeouts {
 pub struct Limits {
     /// Requests of one app at once, for each of its dynos: H11.
     pub in_flight_per_dyno: usize,
-    /// Connections of clients at once; requests on further ones get H22.
+    /// Connections of clients at once, tunnels among them; requests on further ones get H22.
     pub connections: usize,
+    /// Further connections at most; beyond, they are closed at once.
+    pub refusals: usize,
     /// Dynos that are tried for one request.
     pub connect_attempts: usize,
     /// Unused connections kept to one dyno by one thread.
@@ -90,6 +92,7 @@ impl Default for Limits {
         Self {
             in_flight_per_dyno: 200,
             connections: 20_000,
+            refusals: 1000,
             connect_attempts: 10,
             idle_per_dyno: 512,
             request_head: 64 * 1024,

@@ -39,34 +39,41 @@ pub(crate) struct Client {
     pub(crate) over_limit: bool,
     /// The client stopped reading.
     pub(crate) stalled: Arc<AtomicBool>,
+    /// Its place in the count, kept also by a tunnel that outlives the connection's HTTP.
+    _place: Place,
 }
 
 impl Worker {
-    /// Takes a fresh connection and serves it in a task of its own.
+    /// Takes a fresh connection and serves it in a task of its own. One that is too many even to be
+    /// told so is closed: what it holds is wanted for others.
     pub(crate) fn accept(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, port: HeaderValue) {
         let before = self.shared.connections.fetch_add(1, Ordering::Relaxed);
         self.shared.hooks.metrics.connections.inc();
-        let open = OpenConnection(self.shared.clone());
+        let place = Place(self.shared.clone());
+        let limits = &self.shared.config.limits;
+        if before >= limits.connections.saturating_add(limits.refusals) {
+            return;
+        }
         let address = HeaderValue::from_str(&peer.ip().to_canonical().to_string());
         let client = Client {
             address: address.unwrap_or(HeaderValue::from_static("unknown")),
             port,
-            over_limit: before >= self.shared.config.limits.connections,
+            over_limit: before >= limits.connections,
             stalled: Arc::default(),
+            _place: place,
         };
         let worker = self.clone();
         self.tasks.spawn(async move {
             let _ = stream.set_nodelay(true);
             serve(worker, stream, Arc::new(client)).await;
-            drop(open);
         });
     }
 }
 
 /// One connection in the count, until dropped.
-struct OpenConnection(Arc<Shared>);
+struct Place(Arc<Shared>);
 
-impl Drop for OpenConnection {
+impl Drop for Place {
     fn drop(&mut self) {
         self.0.connections.fetch_sub(1, Ordering::Relaxed);
         self.0.hooks.metrics.connections.dec();

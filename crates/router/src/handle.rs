@@ -36,7 +36,7 @@ pub(crate) async fn handle(
     };
     record.app = Some(app);
     match forward(&worker, &client, &key, &mut record, request).await {
-        Ok((answer, upgrade)) => respond(&worker, answer, upgrade, record),
+        Ok((answer, upgrade)) => respond(&worker, client, answer, upgrade, record),
         Err(fault) => fail(fault, record),
     }
 }
@@ -121,6 +121,7 @@ fn admit(worker: &Worker, client: &Client, record: &mut Record) -> Result<(), &'
 /// Turns a dyno's answer into the client's.
 fn respond(
     worker: &Arc<Worker>,
+    asker: Arc<Client>,
     answer: Answer,
     upgrade: Option<OnUpgrade>,
     mut record: Box<Record>,
@@ -145,7 +146,7 @@ fn respond(
         if let Some(protocol) = protocol {
             response.headers_mut().insert(UPGRADE, protocol);
         }
-        tunnel::open(worker, client, dyno, record);
+        tunnel::open(worker, asker, client, dyno, record);
         return response.map(|_| ResponseBody::page(bytes::Bytes::new(), None));
     }
     let (parts, incoming) = response.into_parts();

@@ -1,6 +1,6 @@
 //! A connection after its dyno said 101: bytes both ways until somebody ends it.
 
-use crate::connection::Worker;
+use crate::connection::{Client, Worker};
 use crate::fault::{FORCED_CLOSE, IDLE};
 use crate::record::Record;
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -23,7 +23,13 @@ struct Meter {
 }
 
 /// Joins both sides once they have changed protocols; the request's record ends with the tunnel.
-pub(crate) fn open(worker: &Arc<Worker>, client: OnUpgrade, dyno: OnUpgrade, mut record: Box<Record>) {
+pub(crate) fn open(
+    worker: &Arc<Worker>,
+    asker: Arc<Client>,
+    client: OnUpgrade,
+    dyno: OnUpgrade,
+    mut record: Box<Record>,
+) {
     let shared = worker.shared.clone();
     record.slot = record.slot.take().map(crate::routes::Slot::into_tunnel);
     // A tunnel is not a request that waits: it does not count against the app's limit.
@@ -38,6 +44,8 @@ pub(crate) fn open(worker: &Arc<Worker>, client: OnUpgrade, dyno: OnUpgrade, mut
             _ = forced.wait_for(|forced| *forced) => record.fail(&FORCED_CLOSE),
         }
         shared.hooks.metrics.tunnels.dec();
+        // Until now its connection counts.
+        drop(asker);
     });
 }
 

@@ -255,6 +255,23 @@ async fn h22_when_clients_are_too_many() {
 }
 
 #[tokio::test]
+async fn a_flood_of_connections_is_closed_unheard() {
+    let router = TestRouter::with(ready(&[answering(HELLO).await]), |config| {
+        (config.limits.connections, config.limits.refusals) = (1, 1);
+    });
+    let first = router.connect().await;
+    until(|| router.metrics.connections() == 1).await;
+    let mut told = router.connect().await;
+    until(|| router.metrics.connections() == 2).await;
+    assert!(router.connect().await.is_closed().await, "a third one is kept");
+    told.send("GET / HTTP/1.1\r\nHost: app.localhost\r\n\r\n").await;
+    assert_eq!(told.reply().await.status, 503);
+    drop((first, told));
+    until(|| router.metrics.connections() == 0).await;
+    assert_eq!(router.get().await.status, 200);
+}
+
+#[tokio::test]
 async fn h26_when_a_request_is_malformed() {
     let router = TestRouter::with(ready(&[answering(HELLO).await]), |_| {});
     let error = |cause: &str| format!("at=error code=H26 desc=\"Request Error\" cause=\"{cause}\"");

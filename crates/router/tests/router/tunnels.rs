@@ -61,6 +61,19 @@ async fn bytes_pass_both_ways_until_an_end() {
 }
 
 #[tokio::test]
+async fn a_tunnel_counts_as_a_connection_until_its_end() {
+    let router = TestRouter::with(ready(&[echoing("").await]), |_| {});
+    let tunnel = opened(&router).await;
+    assert_eq!(router.metrics.connections(), 1);
+    let mut other = router.connect().await;
+    other.send("GET / HTTP/1.0\r\n\r\n").await;
+    other.closed().await;
+    until(|| router.metrics.connections() == 1).await;
+    drop(tunnel);
+    until(|| router.metrics.connections() == 0).await;
+}
+
+#[tokio::test]
 async fn a_tunnel_is_counted_apart_and_does_not_fill_the_backlog() {
     let backend = web(1, echoing("").await);
     let router = TestRouter::with(Backends::Ready(vec![backend.clone()]), |config| {
