@@ -41,6 +41,17 @@ impl OutputId {
     }
 }
 
+/// Makes an output's directory, but not the data directory: once that is removed, nothing comes back.
+async fn make(dir: &Path) -> io::Result<()> {
+    for dir in dir.parent().into_iter().chain([dir]) {
+        match tokio::fs::create_dir(dir).await {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => made?,
+        }
+    }
+    Ok(())
+}
+
 /// Pieces of an output as they come; ends when all of it was delivered.
 pub type OutputStream = tokio_stream::wrappers::ReceiverStream<io::Result<Bytes>>;
 
@@ -61,7 +72,7 @@ impl Outputs {
     /// Opens an output for adding to it; from then on it can be followed. One writer at a time.
     pub async fn writer(&self, id: OutputId) -> io::Result<OutputWriter> {
         let dir = id.dir(&self.data);
-        tokio::fs::create_dir_all(&dir).await?;
+        make(&dir).await?;
         let file = OpenOptions::new().create(true).append(true).open(dir.join("output")).await?;
         let length = file.metadata().await?.len();
         self.wake(id);
@@ -96,7 +107,7 @@ impl Outputs {
     /// Nothing more will come. Doing it twice is fine.
     pub async fn finish(&self, id: OutputId) -> io::Result<()> {
         let dir = id.dir(&self.data);
-        tokio::fs::create_dir_all(&dir).await?;
+        make(&dir).await?;
         File::create(dir.join("output.done")).await?;
         self.wake(id);
         let mut growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
