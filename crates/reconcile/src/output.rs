@@ -139,13 +139,19 @@ impl Outputs {
         };
         file.seek(SeekFrom::Start(offset)).await?;
         let (sender, receiver) = mpsc::channel(4);
-        let grown = self.grown(id);
+        let grown = self.changes(id);
         tokio::spawn(async move {
             if let Err(error) = copy(file, dir.join("output.done"), grown, &sender).await {
                 let _ = sender.send(Err(error)).await;
             }
         });
         Ok(Some(OutputStream::new(receiver)))
+    }
+
+    /// Moves whenever the output is begun, grows or ends.
+    pub fn changes(&self, id: OutputId) -> watch::Receiver<u64> {
+        let mut growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
+        growing.entry(id).or_insert_with(|| watch::Sender::new(0)).subscribe()
     }
 
     /// Deletes an output and everything beside it. One that is not there is no error.
@@ -192,11 +198,6 @@ impl Outputs {
             ids(&self.data.join("releases")).await?.into_iter().map(|id| OutputId::Release(ReleaseId(id))),
         );
         Ok(found)
-    }
-
-    fn grown(&self, id: OutputId) -> watch::Receiver<u64> {
-        let mut growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
-        growing.entry(id).or_insert_with(|| watch::Sender::new(0)).subscribe()
     }
 
     fn wake(&self, id: OutputId) {
