@@ -30,8 +30,7 @@ pub(crate) const TESTS: &[Need] = &[
 ];
 
 /// What the benchmarks call on top of it.
-pub(crate) const BENCH: &[Need] =
-    &[("nginx", "nginx-light"), ("wrk", "wrk"), ("crun", "crun"), ("busybox", "busybox-static")];
+pub(crate) const BENCH: &[Need] = &[("nginx", "nginx-light"), ("wrk", "wrk")];
 
 /// Installs what is missing, in one call of apt.
 pub(crate) fn install(needs: &[&[Need]]) -> Result<()> {
