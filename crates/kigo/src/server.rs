@@ -4,6 +4,7 @@
 //! here is which handle goes where.
 
 mod blobs;
+mod capacity;
 mod git_backend;
 mod health;
 mod http;
@@ -21,6 +22,7 @@ use anyhow::{Context, Result};
 use axum::extract::Request;
 use axum::middleware::Next;
 use builder::Builder;
+use capacity::Capacity;
 use engine_local::Local;
 use health::{Health, Readiness};
 use image::ImageStore;
@@ -84,7 +86,8 @@ async fn serve(config: &Config) -> Result<()> {
     let shutdown = CancellationToken::new();
     let signals = tokio::spawn(wait_for_signal(shutdown.clone())?);
     let certificates = certificates(config)?;
-    let bound = bind(config, &certificates).await?;
+    let capacity = Capacity::claim();
+    let bound = bind(config, capacity, &certificates).await?;
     let base = base(config, &bound, certificates).await?;
     bootstrap(&base.ops).await?;
 
@@ -114,7 +117,7 @@ async fn serve(config: &Config) -> Result<()> {
     let listener = SniffListener::new(bound.api, base.certificates.server_config(&[b"http/1.1"])?)?;
     let mut serving = vec![
         tokio::spawn(logged("git", async_ok(git.run(shutdown.clone().cancelled_owned())))),
-        tokio::spawn(logged("API", http::serve(listener, pages, shutdown.clone()))),
+        tokio::spawn(logged("API", async_ok(http::serve(listener, pages, capacity.api, shutdown.clone())))),
         tokio::spawn(logged("router", async { routed.await.map_err(std::io::Error::other)? })),
     ];
     let rendezvous = Rendezvous {
@@ -156,12 +159,13 @@ fn certificates(config: &Config) -> Result<Certificates> {
     Certificates::open(&config, Timestamp::now()).context("cannot make the local certificates")
 }
 
-async fn bind(config: &Config, certificates: &Certificates) -> Result<Bound> {
+async fn bind(config: &Config, capacity: Capacity, certificates: &Certificates) -> Result<Bound> {
     let api = http::bind("the API", config.api_listen).await?;
     let rendezvous = http::bind("attached dynos", config.rendezvous_listen).await?;
     let router = router::Config {
         listen: vec![config.router_listen],
         threads: config.router_threads,
+        limits: router::Limits { connections: capacity.router, ..router::Limits::default() },
         ..router::Config::default()
     };
     let router = router.bind().context("cannot listen for apps; is another server running?")?;
@@ -256,8 +260,7 @@ fn pages(
 
 /// Tells the API which requests came over TLS.
 async fn mark_secure(mut request: Request, next: Next) -> axum::response::Response {
-    let from = request.extensions().get::<axum::extract::ConnectInfo<http::From>>();
-    if from.is_some_and(|from| from.0.0.tls) {
+    if request.extensions().get::<http::From>().is_some_and(|from| from.0.tls) {
         request.extensions_mut().insert(api::Secure);
     }
     next.run(request).await

@@ -1,49 +1,109 @@
 //! The port of the API and of git: plain HTTP and TLS by a connection's first byte.
+//!
+//! Anybody who reaches the port can open connections, without a token and without saying anything.
+//! So their number is bounded, and each has to send a request's head in time; else strangers could
+//! take the descriptors that the router and the loops need.
 
 use axum::Router;
-use axum::extract::connect_info::Connected;
-use axum::serve::IncomingStream;
-use std::io;
+use axum::body::Body;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 use tls::sniff::{Peer, SniffListener, Stream};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
 
-/// [`SniffListener`] as axum wants it.
-struct Listener(SniffListener);
-
-/// Where a request came from. A newtype, because axum's trait and the listener's type are both
-/// foreign here.
+/// Where a request came from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct From(pub(crate) Peer);
 
-impl axum::serve::Listener for Listener {
-    type Io = Stream;
-    type Addr = Peer;
-
-    async fn accept(&mut self) -> (Stream, Peer) {
-        self.0.accept().await
-    }
-
-    fn local_addr(&self) -> io::Result<Peer> {
-        Ok(Peer { address: self.0.local_address(), tls: false })
-    }
+/// Connections at once, see [`super::capacity`], and how long a client may take for a request's head. The latter counts from
+/// the connection's start or the answer before, so it is also how long one is kept open unused.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    connections: usize,
+    head: Duration,
 }
 
-impl Connected<IncomingStream<'_, Listener>> for From {
-    fn connect_info(stream: IncomingStream<'_, Listener>) -> Self {
-        Self(*stream.remote_addr())
-    }
-}
+const HEAD_TIME: Duration = Duration::from_mins(1);
+
+/// Bytes of a request's head, and of what is read ahead for a connection.
+const HEAD_BYTES: usize = 64 * 1024;
 
 /// Serves until told to stop, then lets open requests end.
 pub(crate) async fn serve(
     listener: SniffListener,
     router: Router,
+    connections: usize,
     shutdown: CancellationToken,
-) -> io::Result<()> {
-    axum::serve(Listener(listener), router.into_make_service_with_connect_info::<From>())
-        .with_graceful_shutdown(shutdown.cancelled_owned())
-        .await
+) {
+    let bounds = Bounds { connections, head: HEAD_TIME };
+    serve_within(listener, router, shutdown, bounds).await;
+}
+
+async fn serve_within(
+    mut listener: SniffListener,
+    router: Router,
+    shutdown: CancellationToken,
+    bounds: Bounds,
+) {
+    let places = Arc::new(Semaphore::new(bounds.connections));
+    let open = TaskTracker::new();
+    loop {
+        // Who finds no place waits in the kernel's queue.
+        let accepted = async { (places.clone().acquire_owned().await, listener.accept().await) };
+        let (place, (stream, peer)) = tokio::select! {
+            accepted = accepted => accepted,
+            () = shutdown.cancelled() => break,
+        };
+        let (router, shutdown) = (router.clone(), shutdown.clone());
+        open.spawn(async move {
+            serve_connection(stream, peer, router, shutdown, bounds.head).await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    open.close();
+    open.wait().await;
+}
+
+async fn serve_connection(
+    stream: Stream,
+    peer: Peer,
+    router: Router,
+    shutdown: CancellationToken,
+    head: Duration,
+) {
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let mut request: Request = request.map(Body::new);
+        request.extensions_mut().insert(From(peer));
+        router.clone().oneshot(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(head)
+        .max_buf_size(HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        biased;
+        ended = connection.as_mut() => ended,
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.as_mut().await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(address = %peer.address, %error, "connection ended");
+    }
 }
 
 /// Binds a listening socket, with an error that names what it was for.
@@ -53,3 +113,6 @@ pub(crate) async fn bind(what: &str, address: SocketAddr) -> anyhow::Result<toki
         .await
         .with_context(|| format!("cannot listen on {address} for {what}; is another server running?"))
 }
+
+#[cfg(test)]
+mod tests;
