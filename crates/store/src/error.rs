@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+/// `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE` for the index of the write-ahead log.
+const DISK_FULL: [&str; 2] = ["13", "4874"];
+
 /// Why the store could not do something. None of it is the user's doing.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -27,6 +30,16 @@ impl StoreError {
     /// Whether the database refused a row because another one has the same unique value.
     pub fn is_unique_violation(&self) -> bool {
         matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
+    }
+
+    /// Whether the disk has no room for it. The transaction is undone then.
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| DISK_FULL.contains(&code.as_ref()))
+            }
+            _ => false,
+        }
     }
 }
 

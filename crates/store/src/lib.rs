@@ -39,8 +39,10 @@ pub use feed::Table;
 pub use keys::Keys;
 pub use transaction::{Tx, Write};
 
+use sqlx::Connection as _;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
@@ -87,22 +89,14 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(10));
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(Duration::from_mins(1))
+        let writer = pool(1)
             .idle_timeout(None)
             .max_lifetime(None)
-            // A file does not hang up.
-            .test_before_acquire(false)
             .connect_with(options.clone())
             .await
             .map_err(StoreError::Database)?;
         sqlx::migrate!("./migrations").run(&writer).await.map_err(StoreError::Migrate)?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .acquire_timeout(Duration::from_mins(1))
-            .test_before_acquire(false)
-            .connect_lazy_with(options.pragma("query_only", "ON"));
+        let readers = pool(READERS).connect_lazy_with(options.pragma("query_only", "ON"));
         let inner =
             Inner { readers, writer, keys: Arc::new(keys), feed: Arc::new(feed::Feed::new()), _lock: lock };
         let store = Self { inner: Arc::new(inner) };
@@ -155,6 +149,23 @@ impl Store {
         seal::check_key(&mut write).await?;
         write.commit().await
     }
+}
+
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_mins(1))
+        // A file does not hang up.
+        .test_before_acquire(false)
+        .after_release(|connection, _| Box::pin(is_usable(connection)))
+}
+
+/// Whether a connection that was given back can be given out again. When the disk is full SQLite
+/// ends a transaction by itself, and the connection takes it for open ever after.
+async fn is_usable(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+    // Waits for the rollback that a dropped transaction has asked for.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// Takes the data directory for this process; the kernel gives it back when the process ends,

@@ -385,3 +385,38 @@ async fn child_that_is_killed() {
     println!("in the middle");
     std::future::pending::<()>().await;
 }
+
+#[tokio::test]
+async fn a_transaction_that_sqlite_ends_itself_blocks_nobody_after_it() {
+    let folder = folder();
+    let store = open(folder.path()).await;
+    let mut write = store.write().await.unwrap();
+    // What it does when the disk is full.
+    sqlx::query("ROLLBACK").execute(write.sql()).await.unwrap();
+    drop(write);
+    let mut read = store.read().await.unwrap();
+    sqlx::query("ROLLBACK").execute(read.sql()).await.unwrap();
+    drop(read);
+    let kept = add_account(&store, "kept@example.com").await;
+    for _ in 0..READERS {
+        let mut read = store.read().await.unwrap();
+        assert!(accounts::by_id(&mut read, kept.id).await.unwrap().is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_from_other_failures() {
+    let folder = folder();
+    let store = open(folder.path()).await;
+    add_account(&store, "first@example.com").await;
+    let mut write = store.write().await.unwrap();
+    sqlx::query("PRAGMA max_page_count = 1").execute(write.sql()).await.unwrap();
+    let name = Some("x".repeat(100_000));
+    let large = Account { name, ..account("large@example.com") };
+    let full = accounts::insert(&mut write, &large, None).await.unwrap_err();
+    assert!(full.is_disk_full(), "{full:?}");
+    drop(write);
+    let mut write = store.write().await.unwrap();
+    let twice = accounts::insert(&mut write, &account("first@example.com"), None).await.unwrap_err();
+    assert!(!twice.is_disk_full(), "{twice:?}");
+}
