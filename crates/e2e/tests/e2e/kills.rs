@@ -4,7 +4,7 @@ use crate::run;
 use anyhow::{Context, Result, ensure};
 use e2e::{App, Server, until};
 use futures_util::StreamExt;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -259,7 +259,7 @@ pub(crate) fn during_steady_traffic() -> Result<()> {
         ensure!(wrong.is_empty(), "{} requests were answered wrongly: {:?}", wrong.len(), wrong.first());
         ensure!(dyno_ids(&app).await? == before, "no dyno was restarted");
         let (status, info) = server.api("GET", "/apps/killed-traffic", None).await?;
-        ensure!(status == 200 && info["name"] == Value::from("killed-traffic"), "{info}");
+        ensure!(status == 200 && info["name"] == "killed-traffic", "{info}");
         Ok(())
     }))
 }
