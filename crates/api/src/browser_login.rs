@@ -5,10 +5,11 @@
 //! for ten minutes: after a restart of the server it has to be begun anew.
 
 use crate::extract::Body;
+use crate::extract::body::PATIENCE;
 use crate::streams::with_heartbeat;
 use crate::{Api, ApiError};
 use axum::body::Body as HttpBody;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequest, Path, Request, State};
 use axum::response::{Html, IntoResponse, Response};
 use axum::{Form, Json};
 use bytes::Bytes;
@@ -95,11 +96,13 @@ pub(crate) struct Credentials {
 }
 
 /// `POST /auth/browser/{id}`: lets the CLI in, if the password is right.
-pub(crate) async fn submit(
-    State(api): State<Api>,
-    Path(id): Path<Uuid>,
-    Form(credentials): Form<Credentials>,
-) -> Response {
+pub(crate) async fn submit(State(api): State<Api>, Path(id): Path<Uuid>, request: Request) -> Response {
+    let form = Form::<Credentials>::from_request(request, &());
+    let credentials = match tokio::time::timeout(PATIENCE, form).await {
+        Ok(Ok(Form(credentials))) => credentials,
+        Ok(Err(refusal)) => return refusal.into_response(),
+        Err(_) => return ApiError::request_timeout().into_response(),
+    };
     let description = {
         let mut logins = api.logins().lock();
         let Some(login) = logins.get_mut(&id) else { return page(StatusCode::NOT_FOUND, GONE) };

@@ -58,6 +58,12 @@ impl ApiError {
         Self::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", message)
     }
 
+    /// 408: the request's body did not come.
+    pub fn request_timeout() -> Self {
+        let message = "The request body took too long.";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", message)
+    }
+
     /// 413: a body above the limit.
     pub fn too_large(limit: u64) -> Self {
         let message = format!("The request body is too large. At most {limit} bytes are accepted here.");

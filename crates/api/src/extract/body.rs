@@ -7,9 +7,13 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
+use std::time::Duration;
 
 /// Bytes of a JSON body at most. Config vars may have 64 KB; the rest is smaller.
 pub(crate) const LIMIT: usize = 1 << 20;
+
+/// How long a body may take to come. These are small; who sends one byte at a time means no good.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A request's body as `T`.
 pub(crate) struct Body<T>(pub(crate) T);
@@ -24,7 +28,8 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
 
 /// Reads a body to its end, or to the limit.
 pub(crate) async fn read(body: axum::body::Body) -> Result<Bytes, ApiError> {
-    match Limited::new(body, LIMIT).collect().await {
+    let whole = tokio::time::timeout(PATIENCE, Limited::new(body, LIMIT).collect()).await;
+    match whole.map_err(|_| ApiError::request_timeout())? {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
             Err(ApiError::too_large(LIMIT as u64))
@@ -52,6 +57,19 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
 mod tests {
     use super::*;
     use wire::formation::BatchUpdate;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_not_waited_for() {
+        use futures_util::StreamExt;
+        let slow = futures_util::stream::iter(0..).then(async |_| {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok::<_, std::io::Error>(Bytes::from_static(b" "))
+        });
+        let error = read(axum::body::Body::from_stream(slow)).await.unwrap_err();
+        assert_eq!(error.status.as_u16(), 408);
+        let quick = axum::body::Body::from("{}");
+        assert_eq!(read(quick).await.unwrap(), "{}");
+    }
 
     #[test]
     fn tells_broken_json_from_the_wrong_shape() {
