@@ -1,8 +1,10 @@
 //! The road that a newcomer takes.
 
 use crate::run;
-use anyhow::{Result, ensure};
-use e2e::{App, Server, until};
+use anyhow::{Context, Result, ensure};
+use e2e::{App, Output, Server, server, until};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
 /// `create`, `config:set`, `git push`, `ps:scale`, `logs`: the README's tour, on a tiny app.
 pub(crate) fn from_login_to_a_running_app(server: &Server) -> Result<()> {
@@ -39,7 +41,7 @@ pub(crate) fn the_sample_app_runs_all_its_process_types(server: &Server) -> Resu
         app.heroku(&["ps:scale", "web=2", "worker=1"])?.ok()?.says("web at 2:Basic")?;
         app.up(&["web.1", "web.2", "worker.1"]).await?;
         app.answers("web.").await?;
-        app.logs_say("app[worker.1]: ").await?;
+        tail_shows(&app, "app[worker.1]: ")?;
         app.logs_say("app[release.").await?;
         // A changed program with the same lockfile installs nothing again.
         app.write("CHANGED.md", "changed\n")?;
@@ -49,6 +51,25 @@ pub(crate) fn the_sample_app_runs_all_its_process_types(server: &Server) -> Resu
         app.up(&["web.1", "web.2", "worker.1"]).await?;
         Ok(())
     })
+}
+
+/// `heroku logs --tail` goes on printing; what is looked for must come while it runs.
+fn tail_shows(app: &App<'_>, words: &str) -> Result<()> {
+    // A tail that says nothing must not hold the test for ever.
+    let mut command = Command::new("timeout");
+    command.arg("120").arg(server::heroku()?).args(["logs", "--tail", "--app", &app.name]);
+    command.envs(app.server.client_env()?).env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR");
+    let mut tail = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let printed = tail.stdout.take().context("stdout")?;
+    // Two of them: the first may be history, the second comes while the tail is open.
+    let found =
+        BufReader::new(printed).lines().map_while(Result::ok).filter(|line| line.contains(words)).take(2);
+    let count = found.count();
+    // Not SIGKILL, which would leave the tail behind.
+    Output::of(Command::new("kill").arg(tail.id().to_string()))?;
+    tail.wait()?;
+    ensure!(count == 2, "logs --tail ended without saying {words:?} twice");
+    Ok(())
 }
 
 /// What a watchdog, an orchestrator and Prometheus ask for; none of it needs a token.
