@@ -90,6 +90,9 @@ impl ApiError {
     /// 500: a fault of Kigo's own. The cause goes to the server's log and not to the client, which
     /// can name the request by its `Request-Id`.
     pub fn internal(cause: &(dyn std::error::Error + 'static)) -> Self {
+        if ops::is_disk_full(cause) {
+            return ops::Error::DiskFull.into();
+        }
         tracing::error!(cause = %Chain(cause), "answered 500");
         Self::internal_without_cause()
     }
@@ -108,6 +111,9 @@ impl From<ops::Error> for ApiError {
             return Self::internal(cause.as_ref());
         }
         let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        if matches!(error, ops::Error::DiskFull) {
+            tracing::error!("answered 507: the disk is full");
+        }
         let answer = Self::new(status, error.id(), error.to_string());
         match error.resource() {
             Some(resource) => answer.with("resource", resource),
@@ -145,6 +151,15 @@ impl IntoResponse for ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_disk_is_told() {
+        let cause = std::io::Error::other(std::io::Error::from(std::io::ErrorKind::StorageFull));
+        for error in [ApiError::internal(&cause), crate::UploadError::Storage(cause).into()] {
+            assert_eq!((error.status.as_u16(), error.body.id.as_str()), (507, "insufficient_storage"));
+            assert!(error.body.message.starts_with("The disk of this server is full"));
+        }
+    }
 
     #[test]
     fn bodies_have_the_cli_s_shape() {

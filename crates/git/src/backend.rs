@@ -82,6 +82,9 @@ pub trait Backend: Send + Sync + 'static {
     /// The app of that name, if `pusher` may deploy to it.
     async fn app(&self, pusher: &Pusher, name: &AppName) -> Result<Target, BackendError>;
 
+    /// Refuses if no push can be taken now, whoever it is from.
+    async fn ready(&self) -> Result<(), BackendError>;
+
     /// What is known about a commit.
     async fn known(&self, target: &Target, commit: &str) -> Result<Known, BackendError>;
 

@@ -172,6 +172,9 @@ async fn info_refs(
             "!\tThis server needs a git that speaks smart HTTP.".into(),
         ));
     };
+    if service == Service::ReceivePack {
+        git.backend.ready().await?;
+    }
     let mut command = service_command(&git, service, &headers, &path, &[]);
     let output =
         command.arg("--advertise-refs").arg(&path).output().await.map_err(|error| internal(&error))?;
@@ -221,6 +224,7 @@ async fn receive_pack(
     request: Request,
 ) -> Result<Response, Failure> {
     let (pusher, target, path) = admit(&git, request.headers(), &repository).await?;
+    git.backend.ready().await?;
     let gzip = is_gzip(request.headers());
     receive_pack::serve(&git, pusher, target, path, gzip, request)
 }

@@ -219,6 +219,7 @@ fn git_backend(base: &Base) -> git_backend::GitBackend {
         ops: base.ops.clone(),
         images: base.images.clone(),
         outputs: base.outputs.clone(),
+        data: base.builder.data.clone(),
     }
 }
 
@@ -232,18 +233,20 @@ fn pages(
     health: &Health,
     shutdown: &CancellationToken,
 ) -> Result<axum::Router> {
+    let blobs = blobs::Uploads::open(
+        base.images.clone(),
+        base.builder.clone(),
+        config.data_dir.join("builds/uploads"),
+        config.slug_limit,
+    )
+    .context("cannot clear away uploads")?;
     let port = rendezvous.local_addr()?.port();
     let host = config.api_host().unwrap_or_else(|| "localhost".into());
     let parts = api::Parts {
         ops: base.ops.clone(),
         logs: base.logs.clone(),
         outputs: Arc::new(output::ApiOutputs(base.outputs.clone())),
-        blobs: Arc::new(blobs::Uploads {
-            images: base.images.clone(),
-            builder: base.builder.clone(),
-            scratch: config.data_dir.join("builds/uploads"),
-            slug_limit: config.slug_limit,
-        }),
+        blobs: Arc::new(blobs),
         config: api::Config {
             origin: config.has_api_url().then(|| endpoints.api_url.clone()),
             app_url: endpoints.app_url.clone(),

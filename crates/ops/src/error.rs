@@ -1,6 +1,7 @@
 //! Why an operation did not happen, in the classes of the Platform API.
 
 use domain::NameError;
+use std::io::{self, ErrorKind};
 use store::StoreError;
 
 /// A refusal. Each class has a fixed HTTP status and error id; the message is meant for the user.
@@ -35,6 +36,33 @@ pub enum Error {
     /// into the answer.
     #[error("The server could not do this because of a fault of its own. Please try again.")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// 507 `insufficient_storage`: the disk is full; nothing was changed.
+    #[error("{DISK_FULL}")]
+    DiskFull,
+}
+
+/// What users are told when the disk is full.
+pub const DISK_FULL: &str =
+    "The disk of this server is full, so nothing was changed. Whoever runs the server has to make room.";
+
+/// Whether an error was caused by a full disk.
+pub fn is_disk_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let io = error.downcast_ref::<io::Error>();
+        if io.is_some_and(|error| matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
+            || error.downcast_ref::<StoreError>().is_some_and(StoreError::is_disk_full)
+            || matches!(error.downcast_ref(), Some(Error::DiskFull))
+        {
+            return true;
+        }
+        // What `io::Error::other` wraps is not its source, but what it is.
+        next = match io.and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    false
 }
 
 impl Error {
@@ -58,6 +86,7 @@ impl Error {
             Self::InvalidParams(_) => 422,
             Self::RateLimit => 429,
             Self::Internal(_) => 500,
+            Self::DiskFull => 507,
         }
     }
 
@@ -72,6 +101,7 @@ impl Error {
             Self::InvalidParams(_) => "invalid_params",
             Self::RateLimit => "rate_limit",
             Self::Internal(_) => "internal_server_error",
+            Self::DiskFull => "insufficient_storage",
         }
     }
 
@@ -86,12 +116,33 @@ impl Error {
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
-        Self::Internal(Box::new(error))
+        if error.is_disk_full() { Self::DiskFull } else { Self::Internal(Box::new(error)) }
     }
 }
 
 impl From<NameError> for Error {
     fn from(error: NameError) -> Self {
         Self::InvalidParams(error.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("outer")]
+    struct Outer(#[source] io::Error);
+
+    #[test]
+    fn a_full_disk_is_found_however_deep_it_lies() {
+        let full = || io::Error::from(ErrorKind::StorageFull);
+        assert!(is_disk_full(&full()));
+        assert!(is_disk_full(&Outer(full())));
+        assert!(is_disk_full(&io::Error::other(Outer(io::Error::other(full())))));
+        assert!(is_disk_full(&Error::Internal(Box::new(Outer(full())))));
+        assert!(is_disk_full(&Error::DiskFull));
+        assert!(!is_disk_full(&Outer(io::Error::from(ErrorKind::NotFound))));
+        assert!(!is_disk_full(&Error::RateLimit));
     }
 }

@@ -38,7 +38,7 @@ mod random;
 mod text;
 
 pub use actor::{Actor, Permission};
-pub use error::Error;
+pub use error::{DISK_FULL, Error, is_disk_full};
 
 use domain::{Account, App, AppId, AppName, LogLine};
 use jiff::Timestamp;

@@ -1,6 +1,7 @@
 //! Slugs that clients make themselves: a row first, then an upload to its secret address.
 
 use crate::{Actor, Error, Ops, Result, access, random, stacks, text};
+use domain::procfile::MAX_PROCESS_TYPES;
 use domain::{App, Digest, ProcessType, Slug, SlugId};
 use std::collections::BTreeMap;
 
@@ -81,6 +82,9 @@ fn check(ops: &Ops, app: &App, input: Create) -> Result<Slug> {
         let name = ProcessType::parse(&name)?;
         text::check(&format!("The command of process type {name}"), &command, 32 * 1024, &['\t'])?;
         process_types.insert(name, command);
+    }
+    if process_types.len() > MAX_PROCESS_TYPES {
+        return Err(Error::invalid(format!("An app can have {MAX_PROCESS_TYPES} process types at most.")));
     }
     let checksum = input.checksum.map(|checksum| check_checksum(&checksum)).transpose()?;
     for (what, text) in [

@@ -30,6 +30,7 @@ struct Script {
     live: Option<String>,
     building: Option<(String, BuildId)>,
     refuse: Option<String>,
+    close: Option<String>,
     outputs: HashMap<BuildId, mpsc::Receiver<Progress>>,
     sizes: Vec<u64>,
 }
@@ -54,6 +55,13 @@ impl Backend for FakeBackend {
             return Err(BackendError::NotFound);
         }
         Ok(Target { app: self.app, name: name.clone() })
+    }
+
+    async fn ready(&self) -> Result<(), BackendError> {
+        match self.script.lock().unwrap().close.clone() {
+            Some(words) => Err(BackendError::Refused(words)),
+            None => Ok(()),
+        }
     }
 
     async fn known(&self, _: &Target, commit: &str) -> Result<Known, BackendError> {
@@ -178,6 +186,11 @@ impl Server {
 
     pub(crate) fn refuse(&self, words: &str) {
         self.backend.script.lock().unwrap().refuse = Some(words.into());
+    }
+
+    /// Takes no pushes from now on.
+    pub(crate) fn close(&self, words: &str) {
+        self.backend.script.lock().unwrap().close = Some(words.into());
     }
 
     /// The repository on the server.

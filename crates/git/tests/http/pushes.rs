@@ -242,6 +242,17 @@ async fn a_refusal_says_why() {
 }
 
 #[tokio::test]
+async fn while_no_push_can_be_taken_others_are_served() {
+    let mut server = Server::new().await;
+    let work = server.work("work").await;
+    server.close("There is no room.");
+    let words = work.git(&["push", "kigo", "main"]).await.fails();
+    assert!(words.contains("There is no room."), "{words}");
+    work.git(&["ls-remote", "kigo"]).await.ok();
+    server.assert_no_build();
+}
+
+#[tokio::test]
 async fn credentials_and_apps_are_checked() {
     let mut server = Server::new().await;
     let work = server.work("work").await;

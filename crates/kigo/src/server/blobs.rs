@@ -16,12 +16,28 @@ const OWNER: u32 = 1000;
 
 /// Uploads into the image store.
 pub(crate) struct Uploads {
-    pub(crate) images: ImageStore,
-    pub(crate) builder: Builder,
+    images: ImageStore,
+    builder: Builder,
     /// For slugs while they are unpacked.
-    pub(crate) scratch: PathBuf,
+    scratch: PathBuf,
     /// Compressed bytes.
-    pub(crate) slug_limit: u64,
+    slug_limit: u64,
+}
+
+impl Uploads {
+    /// Takes uploads, and removes what a killed server had unpacked of some.
+    pub(crate) fn open(
+        images: ImageStore,
+        builder: Builder,
+        scratch: PathBuf,
+        slug_limit: u64,
+    ) -> io::Result<Self> {
+        match std::fs::remove_dir_all(&scratch) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        Ok(Self { images, builder, scratch, slug_limit })
+    }
 }
 
 #[async_trait]

@@ -7,12 +7,15 @@ use git::{Backend, BackendError, Known, NewBuild, Progress, Pusher, Target};
 use image::ImageStore;
 use ops::{Actor, Ops, Permission};
 use reconcile::{OutputId, Outputs};
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::io::AsyncRead;
 use tokio::sync::{mpsc, watch};
 
 /// Bytes of a pushed tree at most, as an archive.
 const SOURCE_LIMIT: u64 = 2 << 30;
+/// With less than so many bytes free no push is taken, so that what runs can still write.
+const ROOM: u64 = 64 << 20;
 /// Rows are looked at again after this long even if nobody said that they changed.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
@@ -22,6 +25,8 @@ pub(crate) struct GitBackend {
     pub(crate) ops: Ops,
     pub(crate) images: ImageStore,
     pub(crate) outputs: Outputs,
+    /// The data directory.
+    pub(crate) data: PathBuf,
 }
 
 type Result<T> = std::result::Result<T, BackendError>;
@@ -39,6 +44,15 @@ impl Backend for GitBackend {
         let actor = self.actor(pusher).await?;
         let app = ops::apps::authorize_push(&self.ops, &actor, name.as_str()).await.map_err(refused)?;
         Ok(Target { app: app.id, name: app.name })
+    }
+
+    /// Git itself does not say that the disk is full when it has no room at all.
+    async fn ready(&self) -> Result<()> {
+        let free = rustix::fs::statvfs(&self.data).map(|disk| disk.f_bavail * disk.f_frsize);
+        match free {
+            Ok(free) if free < ROOM => Err(BackendError::Refused(ops::DISK_FULL.into())),
+            _ => Ok(()),
+        }
     }
 
     async fn known(&self, target: &Target, commit: &str) -> Result<Known> {
@@ -74,9 +88,6 @@ impl Backend for GitBackend {
                     "The pushed tree is larger than {} GB.",
                     SOURCE_LIMIT >> 30
                 )),
-                error if error.is_disk_full() => BackendError::Refused(
-                    "The server's disk is full. Free some space, then push again.".into(),
-                ),
                 error => internal(error),
             })?;
         // Held until a row refers to it.
@@ -246,6 +257,9 @@ async fn changed(changes: &mut watch::Receiver<u64>, to: &mpsc::Sender<Progress>
 }
 
 fn internal(error: impl std::error::Error + Send + Sync + 'static) -> BackendError {
+    if ops::is_disk_full(&error) {
+        return BackendError::Refused(ops::DISK_FULL.into());
+    }
     BackendError::Internal(Box::new(error))
 }
 

@@ -262,7 +262,7 @@ async fn slugs_that_nobody_releases_expire() {
     assert_eq!(releases::expire_old(&world.ops, id, 2).await.unwrap(), 0);
     world.pass(2 * 24 * 3600);
     assert_eq!(releases::expire_old(&world.ops, id, 2).await.unwrap(), 1);
-    let create = releases::Create { slug: slug.id.to_string(), description: None };
+    let create = Create { slug: slug.id.to_string(), description: None };
     let refused = refusal(releases::create(&world.ops, &world.admin, &app, create).await);
     assert!(refused.starts_with("422"), "{refused}");
 }
