@@ -8,8 +8,10 @@ use std::time::UNIX_EPOCH;
 /// User and group that own an app's files, in sources, builds and dynos.
 pub(crate) const OWNER: u32 = 1000;
 
-/// Bytes of a file that describes an app, at most.
-const DESCRIPTION_LIMIT: u64 = 8 << 20;
+/// Bytes of a file that describes an app, at most: of a lockfile, which lists packages by the
+/// thousand, and of others. They are read into this process, which is everybody's.
+const LOCKFILE_LIMIT: u64 = 8 << 20;
+const DESCRIPTION_LIMIT: u64 = 256 << 10;
 
 /// Unpacks the source of `request` into the empty directory `tree` and removes what the app's
 /// `.slugignore` names. Returns the time of the newest file, in seconds since 1970.
@@ -56,11 +58,30 @@ fn newest(directory: &Path) -> std::io::Result<u64> {
 /// Reads a small regular file of a tree; links that leave the tree are refused. `None` if there is
 /// no such file.
 pub(crate) fn read_file(tree: &Path, name: &str) -> Result<Option<Vec<u8>>, BuildError> {
-    image::read_small_file(tree, Path::new(name), DESCRIPTION_LIMIT).map_err(BuildError::AppFile)
+    let limit = if ["package-lock.json", "npm-shrinkwrap.json"].contains(&name) {
+        LOCKFILE_LIMIT
+    } else {
+        DESCRIPTION_LIMIT
+    };
+    image::read_small_file(tree, Path::new(name), limit).map_err(BuildError::AppFile)
 }
 
 /// Whether a tree has such a regular file, possibly through links that stay inside.
 pub(crate) fn has_file(tree: &Path, name: &str) -> bool {
     // A file too large to read is there nevertheless.
     tree.join(name).symlink_metadata().is_ok_and(|metadata| !metadata.is_dir())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_is_short() {
+        let tree = tempfile::tempdir().unwrap();
+        for (name, readable) in [("Procfile", false), (".slugignore", false), ("package-lock.json", true)] {
+            std::fs::write(tree.path().join(name), vec![b'#'; 300 << 10]).unwrap();
+            assert_eq!(read_file(tree.path(), name).is_ok(), readable, "{name}");
+        }
+    }
 }

@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Procfile(pub BTreeMap<ProcessType, String>);
 
+/// Process types of one app at most. Each is looked after by the loops, whether it runs or not.
+pub const MAX_PROCESS_TYPES: usize = 100;
+
 impl Procfile {
     /// Reads a Procfile's text: one `type: command` a line, `#` comments and blank lines aside.
     /// Stricter than Heroku, which ignores what it cannot read: a line that is not understood is
@@ -30,6 +33,9 @@ impl Procfile {
             }
             if types.insert(name.clone(), command.to_owned()).is_some() {
                 return Err(at(&format!("the process type {name} is declared twice")));
+            }
+            if types.len() > MAX_PROCESS_TYPES {
+                return Err(at(&format!("an app can have {MAX_PROCESS_TYPES} process types at most")));
             }
         }
         Ok(Self(types))
@@ -58,5 +64,9 @@ mod tests {
             let error = Procfile::parse(text).unwrap_err().0;
             assert!(error.contains(words), "{error}");
         }
+        let many = |count| (0..count).map(|number| format!("type{number}: a\n")).collect::<String>();
+        assert_eq!(Procfile::parse(&many(100)).unwrap().0.len(), 100);
+        let error = Procfile::parse(&many(101)).unwrap_err().0;
+        assert!(error.contains("line 101: an app can have 100 process types at most"), "{error}");
     }
 }

@@ -1,6 +1,7 @@
 //! What `bin/release` prints: YAML with default process types and config vars. Heroku's `addons`
 //! are known and passed over.
 
+use domain::procfile::MAX_PROCESS_TYPES;
 use domain::{NameError, ProcessType};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -38,7 +39,13 @@ impl Release {
             _ => return Err(BadRelease::NotTexts("the document")),
         };
         let mut release = Self { config_vars: texts(&document, "config_vars")?, ..Self::default() };
-        for (name, command) in texts(&document, "default_process_types")? {
+        let types = texts(&document, "default_process_types")?;
+        if types.len() > MAX_PROCESS_TYPES {
+            let words =
+                format!("it names {} process types, and an app can have {MAX_PROCESS_TYPES}", types.len());
+            return Err(BadRelease::Name(NameError(words)));
+        }
+        for (name, command) in types {
             let name = ProcessType::parse(&name).map_err(BadRelease::Name)?;
             release.process_types.insert(name, command.trim().to_owned());
         }

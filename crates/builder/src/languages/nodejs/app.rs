@@ -32,6 +32,9 @@ pub(super) struct App {
     warnings: Vec<Warning>,
 }
 
+/// Bytes of a range of versions at most.
+const RANGE_LIMIT: usize = 500;
+
 /// How dependencies are installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Install {
@@ -166,6 +169,11 @@ fn engine(package: &Map<String, Value>, name: &'static str) -> Result<Option<Str
     match package.get("engines").and_then(|engines| engines.get(name)) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(range)) if range.trim().is_empty() => Ok(None),
+        // Held against every version there is, a long one could keep this process busy for minutes.
+        Some(Value::String(range)) if range.len() > RANGE_LIMIT => {
+            let range = range.chars().take(40).chain(['…']).collect();
+            Err(NodeError::BadVersion { name, range })
+        }
         Some(Value::String(range)) => Ok(Some(range.trim().to_owned())),
         Some(_) => Err(NodeError::EngineNotText { name }),
     }
@@ -274,9 +282,14 @@ mod tests {
     #[test]
     fn refuses_what_it_cannot_build() {
         let empty = ("package.json", "{}");
+        let long = format!(r#"{{"engines":{{"node":"{}1"}}}}"#, "1 || ".repeat(100));
         for (files, expected) in [
             (vec![("package.json", "{")], "package.json is not valid"),
             (vec![("package.json", "[]")], "package.json is not valid"),
+            (
+                vec![("package.json", long.as_str())],
+                "\"1 || 1 || 1 || 1 || 1 || 1 || 1 || 1 || …\" is not a version",
+            ),
             (
                 vec![("package.json", r#"{"engines":{"node":24}}"#)],
                 "engines.node in package.json is not a text",
