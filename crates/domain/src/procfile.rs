@@ -64,7 +64,7 @@ mod tests {
             let error = Procfile::parse(text).unwrap_err().0;
             assert!(error.contains(words), "{error}");
         }
-        let many = |count| (0..count).map(|number| format!("type{number}: a\n")).collect::<String>();
+        let many = |count| (0..count).map(|number| format!("type{number}: a")).collect::<Vec<_>>().join("\n");
         assert_eq!(Procfile::parse(&many(100)).unwrap().0.len(), 100);
         let error = Procfile::parse(&many(101)).unwrap_err().0;
         assert!(error.contains("line 101: an app can have 100 process types at most"), "{error}");
