@@ -5,11 +5,13 @@
 //! because it still kills a whole group at once. What a machine does not have becomes a warning:
 //! a container without one of its limits is better than none, as long as somebody is told.
 
+mod door;
 mod hierarchy;
 mod knobs;
 mod memory_events;
 mod usage;
 
+pub use door::Door;
 pub use hierarchy::Hierarchies;
 pub use memory_events::MemoryEvents;
 pub use usage::UsageReader;
@@ -68,23 +70,6 @@ impl Group {
         for controller in ["memory", "cpu", "pids"] {
             if !self.hierarchies.has(controller) {
                 warnings.push(format!("this machine has no {controller} control group: its limits are off"));
-            }
-        }
-        warnings
-    }
-
-    /// Makes the group where shims need one, and moves the shim `pid` in. Returns what failed.
-    pub fn adopt_shim(&self, pid: i32) -> Vec<String> {
-        let mut warnings = Vec::new();
-        if let Some(unified) = &self.hierarchies.unified {
-            warnings.extend(unified.delegate(&self.path));
-        }
-        for mount in self.hierarchies.shim_mounts() {
-            let directory = mount.join(&self.path);
-            let moved = fs::create_dir_all(&directory)
-                .and_then(|()| fs::write(directory.join("cgroup.procs"), pid.to_string()));
-            if let Err(error) = moved {
-                warnings.push(format!("the shim could not enter {}: {error}", directory.display()));
             }
         }
         warnings

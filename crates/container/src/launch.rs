@@ -17,7 +17,7 @@ use crate::cgroup::Group;
 use crate::error::{Doing, Failure};
 use crate::oci;
 use crate::rootfs::{self, Root};
-use crate::sys;
+use crate::sys::{self, Cloned};
 use engine::{ContainerSpec, Terminal};
 use message::{Channel, Order, Report};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -156,14 +156,18 @@ pub(crate) fn launch(
         | libc::CLONE_NEWNS
         | libc::CLONE_NEWIPC
         | libc::CLONE_NEWUTS;
-    let Some((init, pidfd)) = sys::clone_into_namespaces(namespaces).doing("clone the container's init")?
-    else {
+    let (door, closed) = group.door();
+    warnings.extend(closed);
+    let cloned = sys::clone_into_namespaces(namespaces, door.birthplace());
+    let Some(Cloned { pid: init, pidfd, in_group }) = cloned.doing("clone the container's init")? else {
         drop(ours);
-        inside::run(spec, streams.inside, &theirs)
+        inside::run(spec, streams.inside, &door, &theirs)
     };
     drop(theirs);
     drop(streams.inside);
-    warnings.extend(group.attach(init));
+    if !in_group {
+        warnings.extend(door.admit(init));
+    }
     rootfs::write_maps(init, root.uid_base)?;
     ours.order(Order::Continue).doing("tell the container's init to go on")?;
     let terminal = match ours.report().doing("hear the container's init")? {

@@ -21,6 +21,7 @@ use crate::{launch, oci, rootfs, sys};
 use engine::Exit;
 use jiff::Timestamp;
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
@@ -35,19 +36,49 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ! {
         std::process::exit(2)
     };
     let paths = Paths::new(std::path::PathBuf::from(directory));
-    let lock = match daemon::detach(&paths) {
-        Ok(lock) => lock,
+    let (beginning, lock) = match Beginning::new(&paths).and_then(|beginning| beginning.detach(&paths)) {
+        Ok(begun) => begun,
         Err(failure) => {
             complain(&failure.story());
             std::process::exit(1)
         }
     };
-    if let Err(failure) = hold(&paths) {
+    if let Err(failure) = hold(&paths, beginning) {
         complain(&failure.story());
         record_failure(&paths, failure.story());
     }
     drop(lock);
     std::process::exit(0)
+}
+
+/// What is there before the server is left behind, so that the server can connect at once.
+struct Beginning {
+    bundle: Bundle,
+    hierarchies: Hierarchies,
+    listener: UnixListener,
+    warnings: Vec<String>,
+}
+
+impl Beginning {
+    fn new(paths: &Paths) -> Result<Self, Failure> {
+        let bundle: Bundle = state::read_json(&paths.spec())
+            .doing("read the container's spec")?
+            .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+            .doing("find the container's spec")?;
+        let hierarchies = Hierarchies::detect().doing("find this machine's control groups")?;
+        let listener = listen(paths)?;
+        Ok(Self { bundle, hierarchies, listener, warnings: Vec::new() })
+    }
+
+    /// Goes into the background, out of the server's group: nobody who ends the server there ends
+    /// the shim as well. Returns the container's lock, too.
+    fn detach(mut self, paths: &Paths) -> Result<(Self, File), Failure> {
+        let shims = Group::new(self.hierarchies.clone(), &self.bundle.cgroup_parent, cgroup::SHIMS);
+        let (door, closed) = shims.door_for_shim();
+        let (lock, refused) = daemon::detach(paths, &door)?;
+        self.warnings.extend(closed.into_iter().chain(refused));
+        Ok((self, lock))
+    }
 }
 
 /// Standard error is the container's `shim.log`.
@@ -57,29 +88,20 @@ fn complain(text: &str) {
 }
 
 /// The container's whole life.
-fn hold(paths: &Paths) -> Result<(), Failure> {
-    let bundle: Bundle = state::read_json(&paths.spec())
-        .doing("read the container's spec")?
-        .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
-        .doing("find the container's spec")?;
+fn hold(paths: &Paths, beginning: Beginning) -> Result<(), Failure> {
+    let Beginning { bundle, hierarchies, listener, warnings } = beginning;
     let mut state = State {
         phase: Phase::Creating,
         shim: std::process::id() as i32,
         init: None,
         since: None,
         listening: false,
-        warnings: vec![],
+        warnings,
     };
     state::write_json(&paths.state(), &state).doing("write the container's state")?;
-    let hierarchies = Hierarchies::detect().doing("find this machine's control groups")?;
     // When the machine runs out of memory, ending a shim frees next to nothing and costs a container.
     // Not everybody may ask for that.
     let _ = std::fs::write("/proc/self/oom_score_adj", "-900");
-    // Out of the server's group: nobody who ends the server there ends the shim as well.
-    let shims = Group::new(hierarchies.clone(), &bundle.cgroup_parent, cgroup::SHIMS);
-    state.warnings.extend(shims.adopt_shim(state.shim));
-
-    let listener = listen(paths)?;
     let spool = Spool::create(paths.output(), bundle.spool_limit).doing("make the spool")?;
     let group = Group::new(hierarchies, &bundle.cgroup_parent, &bundle.spec.id.to_string());
     let launched = set_up(&bundle, paths, &group, &mut state.warnings);

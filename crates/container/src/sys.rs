@@ -28,8 +28,21 @@ pub(crate) fn fork() -> io::Result<Forked> {
     }
 }
 
+/// As [`fork`], with the child born in the control group (of version 2) whose directory is given, if
+/// the kernel can do that. Tells whether it was.
+pub(crate) fn fork_into(group: Option<BorrowedFd<'_>>) -> io::Result<(Forked, bool)> {
+    let Some(group) = group else { return Ok((fork()?, false)) };
+    only_thread()?;
+    let arguments = CloneArguments { exit_signal: libc::SIGCHLD as u64, ..CloneArguments::default() };
+    match clone3(&arguments.into_group(group)) {
+        Ok(0) => Ok((Forked::Child, true)),
+        Ok(child) => Ok((Forked::Parent { child }, true)),
+        Err(_) => Ok((fork()?, false)),
+    }
+}
+
 #[repr(C)]
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct CloneArguments {
     flags: u64,
     pidfd: u64,
@@ -39,10 +52,41 @@ struct CloneArguments {
     stack: u64,
     stack_size: u64,
     tls: u64,
+    set_tid: u64,
+    set_tid_size: u64,
+    cgroup: u64,
 }
 
-/// `clone3(2)` with `flags` of namespaces; as [`fork`] otherwise. The parent also gets a pidfd.
-pub(crate) fn clone_into_namespaces(flags: i32) -> io::Result<Option<(i32, OwnedFd)>> {
+impl CloneArguments {
+    fn into_group(self, group: BorrowedFd<'_>) -> Self {
+        const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+        Self { flags: self.flags | CLONE_INTO_CGROUP, cgroup: group.as_raw_fd() as u64, ..self }
+    }
+}
+
+/// `clone3(2)` without a stack: the child goes on here, with 0. Only for processes of one thread, and
+/// without flags that share memory.
+fn clone3(arguments: &CloneArguments) -> io::Result<i32> {
+    // SAFETY: the structure is as `clone3` wants it, of the size that is passed; without CLONE_VM
+    // and CLONE_THREAD this is a fork of a process that has one thread. `pidfd` is zero or points to
+    // a file descriptor that outlives the call.
+    let pid = unsafe {
+        libc::syscall(libc::SYS_clone3, std::ptr::from_ref(arguments), size_of::<CloneArguments>())
+    };
+    Ok(check(pid)? as i32)
+}
+
+/// A process that was cloned.
+pub(crate) struct Cloned {
+    pub pid: i32,
+    pub pidfd: OwnedFd,
+    /// It was born in the group that it was to be born in.
+    pub in_group: bool,
+}
+
+/// `clone3(2)` with `flags` of namespaces, and into the control group `group` if the kernel can do
+/// that; as [`fork`] otherwise. `None` in the child.
+pub(crate) fn clone_into_namespaces(flags: i32, group: Option<BorrowedFd<'_>>) -> io::Result<Option<Cloned>> {
     only_thread()?;
     let mut pidfd: RawFd = -1;
     let arguments = CloneArguments {
@@ -51,15 +95,17 @@ pub(crate) fn clone_into_namespaces(flags: i32) -> io::Result<Option<(i32, Owned
         exit_signal: libc::SIGCHLD as u64,
         ..CloneArguments::default()
     };
-    // SAFETY: the structure is as `clone3` wants it, of the size that is passed; without CLONE_VM
-    // and CLONE_THREAD this is a fork of a process that has one thread.
-    let pid =
-        check(unsafe { libc::syscall(libc::SYS_clone3, &raw const arguments, size_of::<CloneArguments>()) })?;
+    let born = group.and_then(|group| clone3(&arguments.into_group(group)).ok());
+    let pid = match born {
+        Some(pid) => pid,
+        None => clone3(&arguments)?,
+    };
     if pid == 0 {
         return Ok(None);
     }
     // SAFETY: the kernel stored a new file descriptor there, owned by nobody else.
-    Ok(Some((pid as i32, unsafe { OwnedFd::from_raw_fd(pidfd) })))
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    Ok(Some(Cloned { pid, pidfd, in_group: born.is_some() }))
 }
 
 /// Fails when this process has more than one thread: a fork would copy locks that other threads

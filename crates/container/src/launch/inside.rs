@@ -3,6 +3,7 @@
 
 use super::confine;
 use super::message::{Channel, Order, Report};
+use crate::cgroup::Door;
 use crate::error::{Doing, Failure};
 use crate::init;
 use crate::rootfs;
@@ -48,8 +49,8 @@ const HIDDEN: [&str; 10] = [
 ];
 
 /// Sets the container up, waits for the shim's word, and stays as its init.
-pub(super) fn run(spec: &ContainerSpec, standard: Option<Standard>, channel: &Channel) -> ! {
-    let prepared = prepare(spec, standard, channel);
+pub(super) fn run(spec: &ContainerSpec, standard: Option<Standard>, door: &Door, channel: &Channel) -> ! {
+    let prepared = prepare(spec, standard, door, channel);
     match prepared {
         Ok(program) => init::run(program, channel),
         Err(failure) => {
@@ -63,9 +64,11 @@ pub(super) fn run(spec: &ContainerSpec, standard: Option<Standard>, channel: &Ch
 fn prepare(
     spec: &ContainerSpec,
     standard: Option<Standard>,
+    door: &Door,
     channel: &Channel,
 ) -> Result<init::Program, Failure> {
     set_parent_process_death_signal(Some(Signal::KILL)).doing("tie init to its shim")?;
+    door.enter().doing("enter the container's control groups")?;
     let streams = standard.iter().flat_map(|standard| standard.input.iter().chain([&standard.output]));
     let keep: Vec<_> = streams.map(AsFd::as_fd).chain([channel.as_fd()]).collect();
     sys::close_all_but(&keep).doing("close the shim's files")?;

@@ -1,7 +1,7 @@
 //! Shifting the owners of files: a user namespace whose only use is its mapping.
 
 use crate::error::{Doing, Failure};
-use crate::sys;
+use crate::sys::{self, Cloned};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{WaitId, WaitIdOptions};
 use std::fs::{self, File};
@@ -23,7 +23,9 @@ pub(crate) fn write_maps(pid: i32, base: u32) -> Result<(), Failure> {
 pub(super) fn namespace(base: u32) -> Result<OwnedFd, Failure> {
     let step = "make a user namespace for the mapping";
     let (read, write) = pipe_with(PipeFlags::CLOEXEC).doing(step)?;
-    let Some((pid, pidfd)) = sys::clone_into_namespaces(libc::CLONE_NEWUSER).doing(step)? else {
+    let Some(Cloned { pid, pidfd, .. }) =
+        sys::clone_into_namespaces(libc::CLONE_NEWUSER, None).doing(step)?
+    else {
         // Holds the namespace until the shim lets go of the pipe, or is gone; and nothing else,
         // above all not the container's lock.
         let _ = sys::close_all_but(&[read.as_fd()]);
