@@ -4,10 +4,10 @@ use anyhow::{Result, bail};
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
-/// Looks again and again until `look` finds what is waited for, or gives up after two minutes and
+/// Looks again and again until `look` finds what is waited for, or gives up after five minutes and
 /// says what was seen last. `look` returns `Ok(value)` when it is there, `Err(seen)` when not yet.
 pub async fn until<T, S: Debug>(what: &str, mut look: impl AsyncFnMut() -> Result<T, S>) -> Result<T> {
-    let deadline = Instant::now() + Duration::from_mins(2);
+    let deadline = Instant::now() + Duration::from_mins(5);
     loop {
         match look().await {
             Ok(value) => return Ok(value),
