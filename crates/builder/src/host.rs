@@ -5,7 +5,12 @@
 //! containers and into read-only files outside of the app's tree, which go with the build: nothing
 //! of it ends up in a slug. It refuses to pass on what it does not know: a user's `.npmrc` may name
 //! paths of this machine.
+//!
+//! Whoever may push an app sees all that its builds see. So users, passwords and tokens, of which
+//! the operator's own `.npmrc` may hold those to publish with, stay behind unless the operator says
+//! otherwise. The server itself uses them when it downloads a language's runtime.
 
+mod credentials;
 mod npmrc;
 mod pip;
 
@@ -68,6 +73,8 @@ pub struct HostSettings {
     pub certificates: Option<PathBuf>,
     /// npm's settings, as far as they concern registries.
     pub(crate) npmrc: Npmrc,
+    /// Give builds the credentials among these settings as well.
+    pub share_credentials: bool,
 }
 
 impl HostSettings {
@@ -108,13 +115,30 @@ impl HostSettings {
         let common = ["etc/ssl/certs/ca-certificates.crt", "etc/pki/tls/certs/ca-bundle.crt"];
         let candidates = named.map(PathBuf::from).into_iter().chain(common.map(|path| root.join(path)));
         let certificates = candidates.into_iter().find(|path| path.is_file());
-        Self { env, certificates, npmrc }
+        Self { env, certificates, npmrc, share_credentials: false }
+    }
+
+    /// The names of settings whose credentials builds are not given. Never the credentials.
+    pub fn withheld(&self) -> Vec<String> {
+        if self.share_credentials {
+            return Vec::new();
+        }
+        let of_env = self.env.iter().filter(|(_, value)| credentials::without(value) != **value);
+        let of_env = of_env.map(|(name, _)| name.clone());
+        of_env.chain(self.npmrc.with_credentials().map(|name| format!(".npmrc: {name}"))).collect()
     }
 
     /// Writes the files that a build container sees below [`INSIDE`] into `directory`, and returns
     /// the environment that goes with them.
     pub(crate) fn install(&self, directory: &Path) -> std::io::Result<BTreeMap<String, String>> {
         let mut env = self.env.clone();
+        let mut settings = self.npmrc.clone();
+        if !self.share_credentials {
+            for value in env.values_mut() {
+                *value = credentials::without(value);
+            }
+            settings = settings.without_credentials();
+        }
         if let Some(certificates) = &self.certificates {
             // A copy: the original may be replaced, by rename, while the build runs.
             std::fs::copy(certificates, directory.join("ca-certificates.crt"))?;
@@ -123,7 +147,7 @@ impl HostSettings {
             }
         }
         let npmrc = directory.join("npmrc");
-        std::fs::write(&npmrc, self.npmrc.text())?;
+        std::fs::write(&npmrc, settings.text())?;
         crate::work::give_to_owner(&npmrc, 0o400)?;
         env.insert("NPM_CONFIG_USERCONFIG".into(), format!("{INSIDE}/npmrc"));
         Ok(env)
@@ -176,5 +200,51 @@ mod tests {
         );
         assert_eq!(settings.npmrc.text(), "//npm.example/:_authToken=t0k\nregistry=https://npm.example/\n");
         assert!(settings.certificates.is_some());
+    }
+
+    #[test]
+    fn credentials_stay_behind_unless_the_operator_says_otherwise() {
+        let (mut settings, _root) = host(
+            &[("HTTPS_PROXY", "http://me:geheim@proxy:1"), ("UV_INDEX", "https://pypi.example/simple")],
+            &[
+                ("etc/pip.conf", "[global]\nindex-url = https://me:geheim@b/simple\n"),
+                (
+                    "root/.npmrc",
+                    "registry=https://me:geheim@npm.example/\n//npm.example/:_authToken=geheim\n\
+                     //npm.example/:username=me\n@own:registry=https://own.example/\nfetch-retries=3\n",
+                ),
+            ],
+        );
+        let installed = |settings: &HostSettings| {
+            let directory = tempfile::tempdir().unwrap();
+            let env = settings.install(directory.path()).unwrap();
+            let npmrc = std::fs::read_to_string(directory.path().join("npmrc")).unwrap();
+            let env: Vec<_> = env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            (env.join("\n"), npmrc)
+        };
+        let (env, npmrc) = installed(&settings);
+        assert!(!env.contains("geheim") && !npmrc.contains("geheim"), "{env}\n{npmrc}");
+        assert!(env.contains("HTTPS_PROXY=http://proxy:1\nNPM_"), "{env}");
+        assert!(env.contains("PIP_INDEX_URL=https://b/simple\n"), "{env}");
+        assert_eq!(
+            npmrc,
+            "@own:registry=https://own.example/\nfetch-retries=3\nregistry=https://npm.example/\n"
+        );
+        assert_eq!(
+            settings.withheld(),
+            [
+                "HTTPS_PROXY",
+                "PIP_INDEX_URL",
+                ".npmrc: //npm.example/:_authToken",
+                ".npmrc: //npm.example/:username",
+                ".npmrc: registry"
+            ]
+        );
+        // The server goes on using them itself.
+        assert!(settings.npmrc.authorization("https://npm.example/npm").is_some());
+        settings.share_credentials = true;
+        let (env, npmrc) = installed(&settings);
+        assert!(env.matches("geheim").count() == 2 && npmrc.matches("geheim").count() == 2, "{env}\n{npmrc}");
+        assert_eq!(settings.withheld(), [""; 0]);
     }
 }

@@ -69,6 +69,9 @@ pub(crate) struct ServerArgs {
     /// Inner networks that sources of builds may be downloaded from [default: none]
     #[arg(long, env = "KIGO_SOURCE_NETWORKS", value_name = "CIDR", value_delimiter = ',')]
     pub(crate) source_networks: Vec<IpNet>,
+    /// Give builds this machine's credentials for registries and proxies, too [default: false]
+    #[arg(long, env = "KIGO_BUILD_HOST_CREDENTIALS", value_name = "BOOL")]
+    pub(crate) build_host_credentials: Option<bool>,
     /// A directory whose buildpacks apps may name as file:// addresses [default: none]
     #[arg(long, env = "KIGO_LOCAL_BUILDPACKS", value_name = "DIR")]
     pub(crate) local_buildpacks: Option<PathBuf>,
@@ -147,6 +150,7 @@ struct FileBuild {
     slug_limit: Option<u64>,
     local_buildpacks: Option<PathBuf>,
     source_networks: Vec<IpNet>,
+    host_credentials: Option<bool>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -182,6 +186,8 @@ pub(crate) struct Config {
     pub(crate) build_timeout: Duration,
     /// Bytes.
     pub(crate) slug_limit: u64,
+    /// See [`builder::HostSettings::share_credentials`].
+    pub(crate) build_host_credentials: bool,
     /// See [`reconcile::Settings::source_networks`].
     pub(crate) source_networks: Vec<IpNet>,
     pub(crate) local_buildpacks: Option<PathBuf>,
@@ -233,6 +239,10 @@ impl Config {
                 args.build_timeout.or(file.build.timeout).unwrap_or(15).saturating_mul(60),
             ),
             slug_limit: mib(args.slug_limit, file.build.slug_limit, 500),
+            build_host_credentials: args
+                .build_host_credentials
+                .or(file.build.host_credentials)
+                .unwrap_or_default(),
             source_networks: if args.source_networks.is_empty() {
                 file.build.source_networks
             } else {

@@ -1,5 +1,6 @@
 //! The settings of npm that concern registries, read from `.npmrc` files.
 
+use super::credentials::without;
 use base64::Engine as _;
 use std::collections::BTreeMap;
 
@@ -56,6 +57,20 @@ impl Npmrc {
         self.0.insert("registry".into(), address);
     }
 
+    /// The names of those that hold a user, a password or a token.
+    pub(super) fn with_credentials(&self) -> impl Iterator<Item = &str> {
+        self.0
+            .iter()
+            .filter(|(name, value)| is_credential(name) || without(value) != **value)
+            .map(|(name, _)| name.as_str())
+    }
+
+    /// The settings without users, passwords and tokens.
+    pub(super) fn without_credentials(&self) -> Self {
+        let kept = self.0.iter().filter(|(name, _)| !is_credential(name));
+        Self(kept.map(|(name, value)| (name.clone(), without(value))).collect())
+    }
+
     /// As a file. Empty lines are never among the settings, so neither can they add any.
     pub(super) fn text(&self) -> String {
         let lines: Vec<_> = self.0.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
@@ -89,6 +104,11 @@ impl Npmrc {
         both.extend(password);
         Some(format!("Basic {}", base64.encode(both)))
     }
+}
+
+/// What npm sets for one address only is who one is there.
+fn is_credential(name: &str) -> bool {
+    name.starts_with("//")
 }
 
 fn expand(value: &str, variable: &dyn Fn(&str) -> Option<String>) -> String {

@@ -37,11 +37,20 @@ pub(super) fn build_settings(config: &Config) -> builder::Settings {
         disk: config.build_disk,
         ..usual.limits
     };
+    let mut host = HostSettings::detect();
+    host.share_credentials = config.build_host_credentials;
+    let withheld = host.withheld();
+    if !withheld.is_empty() {
+        tracing::warn!(
+            settings = withheld.join(", "),
+            "builds do not get the credentials in these settings of this machine; build.host_credentials shares them"
+        );
+    }
     builder::Settings {
         limits,
         timeout: config.build_timeout,
         slug_limit: config.slug_limit,
-        host: HostSettings::detect(),
+        host,
         local_buildpacks: config.local_buildpacks.clone(),
         ..usual
     }
