@@ -1,7 +1,7 @@
 //! Accounts: who can log in. The first one is the installation's administrator, who makes the others.
 
 use crate::authorizations::{self, Issued};
-use crate::{Actor, Error, Ops, Permission, Result, passwords, random, text};
+use crate::{Actor, Error, Ops, Permission, Result, passwords, random, rate_limits, text};
 use domain::{Account, AccountId, AuthorizationKind};
 use store::{Tx, Write, apps, collaborators};
 
@@ -58,10 +58,16 @@ pub async fn bootstrap(ops: &Ops, input: Bootstrap) -> Result<Option<Bootstrappe
     Ok(Some(Bootstrapped { account, password, token }))
 }
 
-/// Recognises somebody by address and password.
+/// Recognises somebody by address and password. After many wrong ones it looks at few more.
 pub async fn log_in(ops: &Ops, email: &str, password: &str) -> Result<Actor> {
+    let email = email.trim().to_lowercase();
+    // Longer than any address (RFC 5321, 4.5.3.1.3): nobody's, and not worth remembering.
+    if email.len() > 254 {
+        return Err(Error::Unauthorized("Invalid credentials provided.".into()));
+    }
+    rate_limits::try_password(ops, &email)?;
     let mut tx = ops.store().read().await?;
-    let account = store::accounts::by_email(&mut tx, &email.trim().to_lowercase()).await?;
+    let account = store::accounts::by_email(&mut tx, &email).await?;
     let hash = match &account {
         Some(account) => store::accounts::password_hash(&mut tx, account.id).await?,
         None => None,
@@ -70,6 +76,7 @@ pub async fn log_in(ops: &Ops, email: &str, password: &str) -> Result<Actor> {
     let fits = passwords::verify(password, hash).await?;
     match account {
         Some(mut account) if fits => {
+            rate_limits::forget_passwords(ops, &email);
             let mut write = ops.store().write().await?;
             account.last_login = Some(ops.now());
             store::accounts::update(&mut write, &account).await?;

@@ -221,3 +221,30 @@ async fn requests_are_counted_and_come_back_with_time() {
     world.pass(3600);
     assert_eq!(rate_limits::remaining(&world.ops, &world.admin), 2);
 }
+
+#[tokio::test]
+async fn passwords_cannot_be_tried_out() {
+    let world = World::new().await;
+    let attempt = async |email: &str, password: &str| {
+        accounts::log_in(&world.ops, email, password).await.map_err(|error| error.id().to_owned()).map(drop)
+    };
+    // Whether somebody has the address makes no difference.
+    for email in ["admin@example.com", "nobody@example.com"] {
+        for _ in 0..20 {
+            assert_eq!(attempt(email, "wrong").await, Err("unauthorized".into()), "{email}");
+        }
+        assert_eq!(attempt(email, "wrong").await, Err("rate_limit".into()), "{email}");
+    }
+    assert_eq!(
+        attempt(" Admin@Example.com", PASSWORD).await,
+        Err("rate_limit".into()),
+        "not even the right one"
+    );
+    assert_eq!(attempt("other@example.com", "wrong").await, Err("unauthorized".into()), "each has its own");
+    world.pass(60);
+    assert_eq!(attempt("admin@example.com", PASSWORD).await, Ok(()));
+    for _ in 0..20 {
+        assert_eq!(attempt("admin@example.com", "wrong").await, Err("unauthorized".into()), "it begins anew");
+    }
+    assert_eq!(attempt(&"x".repeat(255), "wrong").await, Err("unauthorized".into()));
+}
