@@ -21,7 +21,7 @@ use engine::{
     ContainerId, ContainerSpec, Duplex, Engine, EngineError, Observation, OutputLine, Status, Usage,
 };
 use image::{ImageStore, Pin, StoreError};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::io;
 use std::net::Ipv4Addr;
@@ -91,6 +91,8 @@ pub(crate) struct Shared {
     known: Mutex<HashMap<ContainerId, Arc<Known>>>,
     /// One start or removal of a container at a time.
     turns: Mutex<HashMap<ContainerId, Arc<tokio::sync::Mutex<()>>>>,
+    /// What an operator was told that this machine could not provide.
+    told: Mutex<HashSet<String>>,
 }
 
 /// What is kept in memory about one container.
@@ -131,6 +133,7 @@ impl Local {
             changes: watch::Sender::new(0),
             known: Mutex::default(),
             turns: Mutex::default(),
+            told: Mutex::default(),
         };
         let local = Self { shared: Arc::new(shared) };
         local.clear_half_made().await?;
@@ -310,7 +313,10 @@ impl Shared {
 
     fn observation(self: &Arc<Self>, id: ContainerId) -> Result<Observation, HostError> {
         let known = self.known(id)?;
-        let Observed { bundle, status, address, .. } = self.host.observe(id)?;
+        let Observed { bundle, status, address, warnings } = self.host.observe(id)?;
+        for warning in untold(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner), warnings) {
+            tracing::warn!(container = %id, "a container runs with less than it should: {warning}");
+        }
         let usage = match status {
             Status::Running { .. } => {
                 let mut reader = known.usage.lock().unwrap_or_else(PoisonError::into_inner);
@@ -320,6 +326,14 @@ impl Shared {
         };
         Ok(Observation { id, labels: bundle.spec.labels, status, address, usage })
     }
+}
+
+/// More than this machine can lack; a text that names its container is new each time.
+const TOLD: usize = 1000;
+
+/// Those among the warnings that nobody was told yet.
+fn untold(told: &mut HashSet<String>, warnings: Vec<String>) -> Vec<String> {
+    warnings.into_iter().filter(|text| told.len() < TOLD && told.insert(text.clone())).collect()
 }
 
 /// How long containers may be without rules after somebody flushed them.
@@ -439,4 +453,19 @@ fn engine_error(id: ContainerId, error: HostError) -> EngineError {
 
 fn system(doing: impl Into<String>, source: impl std::error::Error + Send + Sync + 'static) -> EngineError {
     EngineError::System { doing: format!("cannot {}", doing.into()), source: io::Error::other(source) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_is_told_once_and_not_without_end() {
+        let mut told = HashSet::new();
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        assert_eq!(untold(&mut told, texts(&["a", "b", "a"])), ["a", "b"]);
+        assert_eq!(untold(&mut told, texts(&["b", "c"])), ["c"]);
+        let many = (0..2 * TOLD).map(|number| number.to_string()).collect();
+        assert_eq!(untold(&mut told, many).len(), TOLD - 3);
+    }
 }
