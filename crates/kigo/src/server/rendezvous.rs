@@ -29,6 +29,9 @@ const START: Duration = Duration::from_mins(2);
 const IDLE: Duration = Duration::from_hours(1);
 /// What the client sends when its input has ended.
 const END_OF_TRANSMISSION: u8 = 4;
+/// A client gets so long to send its first byte even if the dyno has ended. The official CLI breaks
+/// when it comes to send the end of its input on a connection that is closed.
+const FIRST_WORD: Duration = Duration::from_millis(300);
 /// Connections at once.
 const CONNECTIONS: usize = 1024;
 
@@ -152,6 +155,7 @@ where
     let mut marker = ExitMarker::default();
     let (mut up, mut down) = (vec![0; 16 * 1024], vec![0; 16 * 1024]);
     let mut input_open = true;
+    let (begun, mut heard) = (tokio::time::Instant::now(), false);
     loop {
         tokio::select! {
             read = from_dyno.read(&mut down) => {
@@ -160,6 +164,9 @@ where
                 to_client.write_all(&piece).await?;
                 to_client.flush().await?;
                 if count == 0 {
+                    if !heard {
+                        let _ = tokio::time::timeout_at(begun + FIRST_WORD, from_client.read(&mut up)).await;
+                    }
                     return to_client.shutdown().await;
                 }
             }
@@ -168,6 +175,7 @@ where
                 if count == 0 {
                     return Ok(());
                 }
+                heard = true;
                 let (input, ended) = match up[..count].split_last() {
                     Some((&END_OF_TRANSMISSION, input)) if no_tty => (input, true),
                     _ => (&up[..count], false),
@@ -253,6 +261,27 @@ mod tests {
         assert_eq!(marker.pass("\u{FFFE}x".as_bytes()), "\u{FFFE}x".as_bytes());
         let long = format!("\u{FFFF}{}", "x".repeat(HELD_LIMIT));
         assert_eq!(marker.pass(long.as_bytes()), long.as_bytes());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_quick_dyno_waits_for_its_clients_first_word_but_not_for_ever() {
+        for speaks in [true, false] {
+            let (mut client, server) = tokio::io::duplex(64);
+            let (dyno, mut inside) = tokio::io::duplex(64);
+            let session = tokio::spawn(relay(server, Box::new(dyno), true));
+            inside.write_all(b"done\n").await.unwrap();
+            drop(inside);
+            let mut said = [0; 5];
+            client.read_exact(&mut said).await.unwrap();
+            assert_eq!(&said, b"done\n");
+            let early = tokio::time::timeout(FIRST_WORD / 2, client.read_u8()).await;
+            assert!(early.is_err(), "the connection is still open");
+            if speaks {
+                client.write_all(&[END_OF_TRANSMISSION]).await.unwrap();
+            }
+            assert_eq!(client.read(&mut said).await.unwrap(), 0, "then it closes");
+            session.await.unwrap().unwrap();
+        }
     }
 
     #[tokio::test]
