@@ -114,16 +114,18 @@ async fn serve(config: &Config) -> Result<()> {
     let routed = tokio::spawn(bound.router.run(routes, hooks, shutdown.clone().cancelled_owned()));
     let git = settings::git_config(config)?.bind(Arc::new(git_backend(&base))).context("cannot serve git")?;
     let pages = pages(config, &bound.endpoints, &bound.rendezvous, &base, &git, &health, &shutdown)?;
-    let listener = SniffListener::new(bound.api, base.certificates.server_config(&[b"http/1.1"])?)?;
+    let tls = base.certificates.server_config(&[b"http/1.1"])?;
+    let listener = SniffListener::new(bound.api, tls, capacity.api)?;
     let mut serving = vec![
         tokio::spawn(logged("git", async_ok(git.run(shutdown.clone().cancelled_owned())))),
-        tokio::spawn(logged("API", async_ok(http::serve(listener, pages, capacity.api, shutdown.clone())))),
+        tokio::spawn(logged("API", async_ok(http::serve(listener, pages, shutdown.clone())))),
         tokio::spawn(logged("router", async { routed.await.map_err(std::io::Error::other)? })),
     ];
     let rendezvous = Rendezvous {
         ops: base.ops.clone(),
         engine: base.engine.clone(),
         tls: TlsAcceptor::from(base.certificates.server_config(&[])?),
+        connections: capacity.rendezvous,
     };
     serving.push(tokio::spawn(logged(
         "rendezvous",

@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -23,15 +23,13 @@ const TLS_HANDSHAKE: u8 = 0x16;
 const FIRST_BYTE: Duration = Duration::from_mins(1);
 /// A client may take this long for its handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Connections that have not said what they are; more wait in the kernel's queue.
-const UNDECIDED: usize = 1024;
 /// Rest after accepting failed for want of files or memory.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
 /// A bound listener. Dropping it stops accepting.
 pub struct SniffListener {
     address: SocketAddr,
-    ready: mpsc::Receiver<(Stream, Peer)>,
+    ready: mpsc::Receiver<(Stream, Peer, Place)>,
     accepting: JoinHandle<()>,
 }
 
@@ -42,6 +40,9 @@ pub struct Peer {
     pub tls: bool,
 }
 
+/// A connection's place among those that may be open; free for another when it is dropped.
+pub type Place = OwnedSemaphorePermit;
+
 /// A connection after the decision, without or with TLS.
 pub enum Stream {
     Plain(TcpStream),
@@ -49,11 +50,18 @@ pub enum Stream {
 }
 
 impl SniffListener {
-    /// Takes a bound listener; must be called within a tokio runtime.
-    pub fn new(listener: TcpListener, config: Arc<rustls::ServerConfig>) -> io::Result<Self> {
+    /// Takes a bound listener; must be called within a tokio runtime. No more than `connections` are
+    /// open at a time, those included that have not said yet what they are; further ones wait in the
+    /// kernel's queue.
+    pub fn new(
+        listener: TcpListener,
+        config: Arc<rustls::ServerConfig>,
+        connections: usize,
+    ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (sender, ready) = mpsc::channel(64);
-        let accepting = tokio::spawn(accept_all(listener, TlsAcceptor::from(config), sender));
+        let places = Arc::new(Semaphore::new(connections));
+        let accepting = tokio::spawn(accept_all(listener, TlsAcceptor::from(config), places, sender));
         Ok(Self { address, ready, accepting })
     }
 
@@ -62,8 +70,9 @@ impl SniffListener {
         self.address
     }
 
-    /// The next connection that is ready to be served. A slow handshake delays nobody else.
-    pub async fn accept(&mut self) -> (Stream, Peer) {
+    /// The next connection that is ready to be served, and its place, to be kept as long as it is
+    /// open. A slow handshake delays nobody else.
+    pub async fn accept(&mut self) -> (Stream, Peer, Place) {
         match self.ready.recv().await {
             Some(connection) => connection,
             // The accepting task ends only with this listener, or by a panic.
@@ -78,10 +87,14 @@ impl Drop for SniffListener {
     }
 }
 
-async fn accept_all(listener: TcpListener, acceptor: TlsAcceptor, sender: mpsc::Sender<(Stream, Peer)>) {
-    let undecided = Arc::new(Semaphore::new(UNDECIDED));
+async fn accept_all(
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    places: Arc<Semaphore>,
+    sender: mpsc::Sender<(Stream, Peer, Place)>,
+) {
     loop {
-        let Ok(permit) = undecided.clone().acquire_owned().await else { return };
+        let Ok(place) = places.clone().acquire_owned().await else { return };
         let (stream, address) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -96,11 +109,10 @@ async fn accept_all(listener: TcpListener, acceptor: TlsAcceptor, sender: mpsc::
                 Ok(stream) => {
                     let tls = matches!(stream, Stream::Tls(_));
                     // Fails only when the listener is gone; the connection then closes too.
-                    let _ = sender.send((stream, Peer { address, tls })).await;
+                    let _ = sender.send((stream, Peer { address, tls }, place)).await;
                 }
                 Err(error) => tracing::debug!(%address, %error, "connection ended before it was decided"),
             }
-            drop(permit);
         });
     }
 }

@@ -43,11 +43,11 @@ fn connector(certificates: &Certificates, sni: bool) -> TlsConnector {
 async fn serve(certificates: &Certificates) -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut listener =
-        SniffListener::new(listener, certificates.server_config(&[b"http/1.1"]).unwrap()).unwrap();
+        SniffListener::new(listener, certificates.server_config(&[b"http/1.1"]).unwrap(), 64).unwrap();
     let address = listener.local_address();
     tokio::spawn(async move {
         loop {
-            let (mut stream, peer) = listener.accept().await;
+            let (mut stream, peer, place) = listener.accept().await;
             tokio::spawn(async move {
                 let mut byte = [0];
                 stream.read_exact(&mut byte).await.unwrap();
@@ -55,6 +55,7 @@ async fn serve(certificates: &Certificates) -> std::net::SocketAddr {
                 stream.write_all(word).await.unwrap();
                 stream.write_all(&byte).await.unwrap();
                 stream.shutdown().await.unwrap();
+                drop(place);
             });
         }
     });

@@ -17,6 +17,7 @@ const CONNECTION_BYTES: u64 = 64 << 10;
 pub(crate) struct Capacity {
     pub(crate) router: usize,
     pub(crate) api: usize,
+    pub(crate) rendezvous: usize,
 }
 
 impl Capacity {
@@ -31,10 +32,14 @@ impl Capacity {
     }
 
     /// Each request in the router takes two descriptors, for the client and for the dyno; together
-    /// they get three quarters. An eighth is for the API.
+    /// they get five eighths. The API gets an eighth, and so do attached dynos, which take two each.
     fn of(descriptors: u64, memory: u64) -> Self {
-        let router = (descriptors * 3 / 8).min(memory / 8 / CONNECTION_BYTES).min(20_000);
-        Self { router: router as usize, api: (descriptors / 8).min(1024) as usize }
+        let router = (descriptors * 5 / 16).min(memory / 8 / CONNECTION_BYTES).min(20_000);
+        Self {
+            router: router as usize,
+            api: (descriptors / 8).min(1024) as usize,
+            rendezvous: (descriptors / 16).min(1024) as usize,
+        }
     }
 }
 
@@ -51,15 +56,15 @@ mod tests {
 
     #[test]
     fn something_is_left_for_the_rest() {
-        for (descriptors, memory, router, api) in [
-            (1 << 18, 64 << 30, 20_000, 1024),
-            (20_000, 24 << 30, 7500, 1024),
-            (1024, 24 << 30, 384, 128),
-            (1 << 18, 2 << 30, 4096, 1024),
+        for (descriptors, memory, router, api, rendezvous) in [
+            (1 << 18, 64 << 30, 20_000, 1024, 1024),
+            (20_000, 24 << 30, 6250, 1024, 1024),
+            (1024, 24 << 30, 320, 128, 64),
+            (1 << 18, 2 << 30, 4096, 1024, 1024),
         ] {
             let capacity = Capacity::of(descriptors, memory);
-            assert_eq!(capacity, Capacity { router, api }, "{descriptors} {memory}");
-            assert!(2 * capacity.router as u64 + (capacity.api as u64) < descriptors);
+            assert_eq!(capacity, Capacity { router, api, rendezvous }, "{descriptors} {memory}");
+            assert!((2 * router + api + 2 * rendezvous) as u64 <= descriptors * 7 / 8);
         }
     }
 

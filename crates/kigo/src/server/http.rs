@@ -12,10 +12,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 use tls::sniff::{Peer, SniffListener, Stream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
@@ -24,48 +22,33 @@ use tower::ServiceExt;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct From(pub(crate) Peer);
 
-/// Connections at once, see [`super::capacity`], and how long a client may take for a request's head. The latter counts from
-/// the connection's start or the answer before, so it is also how long one is kept open unused.
-#[derive(Clone, Copy, Debug)]
-struct Bounds {
-    connections: usize,
-    head: Duration,
-}
-
+/// How long a client may take for a request's head. It counts from the connection's start or the
+/// answer before, so it is also how long one is kept open unused.
 const HEAD_TIME: Duration = Duration::from_mins(1);
 
 /// Bytes of a request's head, and of what is read ahead for a connection.
 const HEAD_BYTES: usize = 64 * 1024;
 
 /// Serves until told to stop, then lets open requests end.
-pub(crate) async fn serve(
-    listener: SniffListener,
-    router: Router,
-    connections: usize,
-    shutdown: CancellationToken,
-) {
-    let bounds = Bounds { connections, head: HEAD_TIME };
-    serve_within(listener, router, shutdown, bounds).await;
+pub(crate) async fn serve(listener: SniffListener, router: Router, shutdown: CancellationToken) {
+    serve_within(listener, router, shutdown, HEAD_TIME).await;
 }
 
 async fn serve_within(
     mut listener: SniffListener,
     router: Router,
     shutdown: CancellationToken,
-    bounds: Bounds,
+    head: Duration,
 ) {
-    let places = Arc::new(Semaphore::new(bounds.connections));
     let open = TaskTracker::new();
     loop {
-        // Who finds no place waits in the kernel's queue.
-        let accepted = async { (places.clone().acquire_owned().await, listener.accept().await) };
-        let (place, (stream, peer)) = tokio::select! {
-            accepted = accepted => accepted,
+        let (stream, peer, place) = tokio::select! {
+            accepted = listener.accept() => accepted,
             () = shutdown.cancelled() => break,
         };
         let (router, shutdown) = (router.clone(), shutdown.clone());
         open.spawn(async move {
-            serve_connection(stream, peer, router, shutdown, bounds.head).await;
+            serve_connection(stream, peer, router, shutdown, head).await;
             drop(place);
         });
     }

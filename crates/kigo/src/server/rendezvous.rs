@@ -32,8 +32,6 @@ const END_OF_TRANSMISSION: u8 = 4;
 /// A client gets so long to send its first byte even if the dyno has ended. The official CLI breaks
 /// when it comes to send the end of its input on a connection that is closed.
 const FIRST_WORD: Duration = Duration::from_millis(300);
-/// Connections at once.
-const CONNECTIONS: usize = 1024;
 
 /// What a meeting needs.
 #[derive(Clone)]
@@ -41,6 +39,8 @@ pub(crate) struct Rendezvous {
     pub(crate) ops: Ops,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) tls: TlsAcceptor,
+    /// Connections at once; more wait in the kernel's queue.
+    pub(crate) connections: usize,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +62,7 @@ enum MeetingError {
 impl Rendezvous {
     /// Serves until told to stop. Open sessions end with the process; their dynos are hung up.
     pub(crate) async fn run(self, listener: TcpListener, shutdown: CancellationToken) {
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let places = Arc::new(Semaphore::new(self.connections));
         loop {
             let Ok(place) = places.clone().acquire_owned().await else { return };
             let accepted = tokio::select! {

@@ -18,7 +18,7 @@ struct Port {
 }
 
 impl Port {
-    async fn open(bounds: Bounds) -> Self {
+    async fn open(connections: usize, head: Duration) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let config = tls::Config {
             directory: directory.path().to_owned(),
@@ -28,11 +28,12 @@ impl Port {
         let certificates = tls::Certificates::open(&config, Timestamp::now()).unwrap();
         let listener = bind("a test", SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let listener = SniffListener::new(listener, certificates.server_config(&[]).unwrap()).unwrap();
+        let config = certificates.server_config(&[]).unwrap();
+        let listener = SniffListener::new(listener, config, connections).unwrap();
         let from = |Extension(From(peer)): Extension<From>| async move { peer.address.to_string() };
         let router = Router::new().route("/", get(from));
         let shutdown = CancellationToken::new();
-        let serving = tokio::spawn(serve_within(listener, router, shutdown.clone(), bounds));
+        let serving = tokio::spawn(serve_within(listener, router, shutdown.clone(), head));
         Self { address, shutdown, serving, _directory: directory }
     }
 
@@ -54,8 +55,7 @@ const ASK: &str = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
 #[tokio::test]
 async fn a_head_that_does_not_come_is_not_waited_for() {
-    let bounds = Bounds { connections: 8, head: Duration::from_millis(200) };
-    let port = Port::open(bounds).await;
+    let port = Port::open(8, Duration::from_millis(200)).await;
     let mut slow = port.say("GET / HTTP/1.1\r\nHost: x\r\nX-").await;
     assert!(!rest(&mut slow).await.contains("200 OK"));
     // Nor is the next one, after an answer.
@@ -68,23 +68,20 @@ async fn a_head_that_does_not_come_is_not_waited_for() {
 
 #[tokio::test]
 async fn too_many_connections_wait_until_others_have_gone() {
-    let port = Port::open(Bounds { connections: 2, head: PATIENCE }).await;
-    let mut idle = Vec::new();
-    for _ in 0..2 {
-        let mut stream = port.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
-        // Answered, so it has its place.
-        assert!(stream.read_u8().await.is_ok());
-        idle.push(stream);
-    }
+    let port = Port::open(2, PATIENCE).await;
+    // One that was answered, and one that has not even said what it is.
+    let mut answered = port.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(answered.read_u8().await.is_ok());
+    let idle = TcpStream::connect(port.address).await.unwrap();
     let mut third = port.say(ASK).await;
     assert!(timeout(Duration::from_millis(200), third.read_u8()).await.is_err(), "there is a third place");
-    drop(idle.pop());
+    drop(idle);
     assert!(rest(&mut third).await.starts_with("HTTP/1.1 200 OK"));
 }
 
 #[tokio::test]
 async fn a_head_of_any_length_is_not_kept() {
-    let port = Port::open(Bounds { connections: 2, head: PATIENCE }).await;
+    let port = Port::open(2, PATIENCE).await;
     let long = format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}", "x".repeat(2 * HEAD_BYTES));
     let mut stream = TcpStream::connect(port.address).await.unwrap();
     // It may answer and close before all is sent.
@@ -96,7 +93,7 @@ async fn a_head_of_any_length_is_not_kept() {
 
 #[tokio::test]
 async fn the_end_waits_for_nobody_who_asks_nothing() {
-    let port = Port::open(Bounds { connections: 8, head: PATIENCE }).await;
+    let port = Port::open(8, PATIENCE).await;
     let mut kept = port.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
     assert!(kept.read_u8().await.is_ok());
     port.shutdown.cancel();
