@@ -293,7 +293,7 @@ pub fn workspace() -> PathBuf {
 }
 
 /// A data directory that holds nothing but the stack's images, made once and kept in `target/`.
-fn seed() -> Result<PathBuf> {
+pub fn seed() -> Result<PathBuf> {
     static LOCK: Mutex<()> = Mutex::new(());
     let _guard = LOCK.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let seed = workspace().join("target/e2e-seed");

@@ -4,6 +4,7 @@
 //! one for themselves. The platforms are purged at the end, and what stays on the machine fails
 //! the run.
 
+mod cli_more;
 mod commands;
 mod deploys;
 mod failures;
@@ -32,6 +33,17 @@ const SHARED: &[(&str, Shared)] = &[
     ("commands::one_off_dynos", commands::one_off_dynos),
     ("commands::buildpacks_by_address", commands::buildpacks_by_address),
     ("commands::builds_from_a_tarball", commands::builds_from_a_tarball),
+    (
+        "cli_more::what_serves_is_shown_beside_what_does_not_come_up",
+        cli_more::what_serves_is_shown_beside_what_does_not_come_up,
+    ),
+    (
+        "cli_more::exit_codes_come_back_however_a_command_ends",
+        cli_more::exit_codes_come_back_however_a_command_ends,
+    ),
+    ("cli_more::logs_are_filtered", cli_more::logs_are_filtered),
+    ("cli_more::commands_around_the_app", cli_more::commands_around_the_app),
+    ("cli_more::an_uploaded_slug_runs", cli_more::an_uploaded_slug_runs),
     ("deploys::two_dynos_serve_in_turn", deploys::two_dynos_serve_in_turn),
     ("deploys::the_same_commit_is_no_new_release", deploys::the_same_commit_is_no_new_release),
     ("deploys::twenty_deploys_drop_no_request", deploys::twenty_deploys_drop_no_request),
@@ -48,6 +60,7 @@ const SHARED: &[(&str, Shared)] = &[
 ];
 
 const ALONE: &[(&str, Alone)] = &[
+    ("cli_more::a_full_disk_is_told_and_got_over", cli_more::a_full_disk_is_told_and_got_over),
     ("kills::during_a_build", kills::during_a_build),
     ("kills::during_a_release_command", kills::during_a_release_command),
     ("kills::during_a_scale_up", kills::during_a_scale_up),
