@@ -92,8 +92,8 @@ fn containers_do_not_reach_each_other_but_the_host_reaches_both() {
             assert_eq!(world.host().connect(address, 80), Ok(()));
         }
         assert_eq!(first.connect(first_address, 80), Ok(()), "a container reaches itself");
-        assert!(first.connect(second_address, 80).is_err());
-        assert!(second.connect(first_address, 80).is_err());
+        assert!(first.try_connect(second_address, 80).is_err());
+        assert!(second.try_connect(first_address, 80).is_err());
     });
 }
 
@@ -109,7 +109,7 @@ fn one_container_cannot_use_up_the_host_s_connections() {
         let _echo = world.outside().echo_udp(RESOLVER, 53);
         let mut held: Vec<_> = (0..3).map(|_| greedy.open_connection(WORLD, 80)).collect();
         assert_eq!(greedy.connect(WORLD, 80), Err(ErrorKind::HostUnreachable));
-        assert!(greedy.ask_udp(RESOLVER, 53, None).is_err(), "all protocols count together");
+        assert!(greedy.try_udp(RESOLVER, 53, None).is_err(), "all protocols count together");
         assert!(held.iter_mut().all(world::Connection::echoes), "what is open stays");
         assert_eq!(modest.connect(WORLD, 80), Ok(()), "each has its own");
         drop(held);
@@ -128,7 +128,7 @@ fn nobody_outside_reaches_a_container() {
         let _listener = inside.listen(Ipv4Addr::UNSPECIFIED, 80);
         assert_eq!(world.host().connect(address, 80), Ok(()));
         world.outside().route(&format!("{address}/32"), UPLINK);
-        assert_eq!(world.outside().connect(address, 80), Err(ErrorKind::TimedOut));
+        assert_eq!(world.outside().try_connect(address, 80), Err(ErrorKind::TimedOut));
     });
 }
 
@@ -143,7 +143,7 @@ fn a_container_cannot_use_an_address_that_is_not_its_own() {
         inside.add_address(foreign);
         let echo = world.outside().echo_udp(RESOLVER, 53);
         for stolen in [other, foreign] {
-            assert!(inside.ask_udp(RESOLVER, 53, Some(stolen)).is_err(), "{stolen}");
+            assert!(inside.try_udp(RESOLVER, 53, Some(stolen)).is_err(), "{stolen}");
         }
         assert_eq!(inside.ask_udp(RESOLVER, 53, Some(own)), Ok(()));
         assert_eq!(echo.heard(), 1, "nothing but the honest question came out");
@@ -168,7 +168,7 @@ fn a_container_has_no_ipv6_but_its_own_loopback() {
         world.host().command("ip", &["addr", "add", "fd99::1/64", "dev", &interface, "nodad"]);
         let host = Ipv6Addr::new(0xfd99, 0, 0, 0, 0, 0, 0, 1);
         let _listener = world.host().listen(host, 5000);
-        assert!(inside.connect(host, 5000).is_err());
+        assert!(inside.try_connect(host, 5000).is_err());
         let tag = InstanceTag::of(world.containers());
         world.host().command("nft", &["delete", "table", "inet", &tag.table()]);
         assert_eq!(inside.connect(host, 5000), Ok(()), "it was the rules");
@@ -251,7 +251,7 @@ fn two_installations_share_a_subnet_without_sharing_an_address() {
         let their_inside = Namespace::open(&lease.namespace);
         let _listeners = [their_inside.listen(lease.address, 80), world.outside().listen(WORLD, 80)];
         assert_eq!(world.host().connect(lease.address, 80), Ok(()));
-        assert!(my_inside.connect(lease.address, 80).is_err());
+        assert!(my_inside.try_connect(lease.address, 80).is_err());
         assert_eq!(my_inside.connect(WORLD, 80), Ok(()));
         assert_eq!(their_inside.connect(WORLD, 80), Ok(()));
     });
@@ -267,7 +267,7 @@ fn a_firewall_in_the_way_is_named() {
         assert!(warning.contains("iptables -I FORWARD -i k"), "{warning}");
         let (_, inside, _) = container(&network, world).await;
         let _listener = world.outside().listen(WORLD, 80);
-        assert_eq!(inside.connect(WORLD, 80), Err(ErrorKind::TimedOut), "the warning is true");
+        assert_eq!(inside.try_connect(WORLD, 80), Err(ErrorKind::TimedOut), "the warning is true");
 
         let prefix = InstanceTag::of(world.containers()).interface_prefix();
         for direction in ["iifname", "oifname"] {

@@ -14,8 +14,11 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How long a packet that nobody answers is waited for.
-const PATIENCE: Duration = Duration::from_millis(700);
+/// How long an answer may take that has to come, on a busy machine and after a lost packet.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long an answer is waited for that must not come.
+const SILENCE: Duration = Duration::from_millis(700);
 
 /// The host's address on its uplink.
 pub(crate) const UPLINK: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
@@ -169,11 +172,19 @@ impl Namespace {
         self.command("ip", &["addr", "add", &format!("{address}/32"), "dev", "lo"]);
     }
 
-    /// Tries to connect and to get an echo.
+    /// Connects and gets an echo, or is told that this is refused.
     pub(crate) fn connect(&self, address: impl Into<IpAddr>, port: u16) -> Result<(), ErrorKind> {
-        let address = address.into();
+        self.connect_within(PATIENCE, address.into(), port)
+    }
+
+    /// The same where nobody may ever answer.
+    pub(crate) fn try_connect(&self, address: impl Into<IpAddr>, port: u16) -> Result<(), ErrorKind> {
+        self.connect_within(SILENCE, address.into(), port)
+    }
+
+    fn connect_within(&self, patience: Duration, address: IpAddr, port: u16) -> Result<(), ErrorKind> {
         self.run(move || {
-            let stream = TcpStream::connect_timeout(&SocketAddr::from((address, port)), PATIENCE);
+            let stream = TcpStream::connect_timeout(&SocketAddr::from((address, port)), patience);
             let mut connection = Connection { stream: stream.map_err(|error| error.kind())? };
             if connection.echoes() { Ok(()) } else { Err(ErrorKind::UnexpectedEof) }
         })
@@ -183,9 +194,29 @@ impl Namespace {
         Connection { stream: self.run(move || TcpStream::connect((address, port))).expect("connect") }
     }
 
-    /// Sends a datagram and waits for its echo.
+    /// Sends a datagram and gets its echo.
     pub(crate) fn ask_udp(
         &self,
+        address: Ipv4Addr,
+        port: u16,
+        from: Option<Ipv4Addr>,
+    ) -> Result<(), ErrorKind> {
+        self.ask_udp_within(PATIENCE, address, port, from)
+    }
+
+    /// The same where nobody may ever answer.
+    pub(crate) fn try_udp(
+        &self,
+        address: Ipv4Addr,
+        port: u16,
+        from: Option<Ipv4Addr>,
+    ) -> Result<(), ErrorKind> {
+        self.ask_udp_within(SILENCE, address, port, from)
+    }
+
+    fn ask_udp_within(
+        &self,
+        patience: Duration,
         address: Ipv4Addr,
         port: u16,
         from: Option<Ipv4Addr>,
@@ -193,7 +224,7 @@ impl Namespace {
         self.run(move || {
             let ask = || {
                 let socket = UdpSocket::bind((from.unwrap_or(Ipv4Addr::UNSPECIFIED), 0))?;
-                socket.set_read_timeout(Some(PATIENCE))?;
+                socket.set_read_timeout(Some(patience))?;
                 socket.connect((address, port))?;
                 socket.send(b"question")?;
                 socket.recv(&mut [0; 64])
