@@ -30,6 +30,7 @@ use allocator::Allocator;
 use engine::ContainerId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -134,6 +135,8 @@ pub struct Network {
     resolvers: Vec<Ipv4Addr>,
     ruleset: String,
     warnings: Vec<String>,
+    /// The network namespace of the host.
+    home: File,
     links: link::Links,
     state: Arc<Mutex<State>>,
     /// Interfaces that are being deleted.
@@ -176,6 +179,7 @@ impl Network {
             resolvers,
             ruleset,
             warnings,
+            home: namespace::own()?,
             links,
             state: Arc::new(Mutex::new(State { allocator, leases })),
             deletions: TaskTracker::new(),
@@ -304,13 +308,11 @@ impl Network {
     /// Makes one lease real. False if the address is in use by somebody else on this host.
     async fn build(&self, directory: &std::path::Path, lease: &Lease) -> Result<bool, NetworkError> {
         files::write_lease(directory, lease)?;
-        let namespace = namespace::create(&lease.namespace).await?;
-        if !self.links.create(lease, &namespace).await? {
+        let made = link::build(&self.home, lease).await?;
+        if !made {
             self.undo(directory, lease).await;
-            return Ok(false);
         }
-        link::configure_inside(namespace, lease.address).await?;
-        Ok(true)
+        Ok(made)
     }
 
     /// Takes back what [`Network::build`] may have made. Problems are logged only: the caller is

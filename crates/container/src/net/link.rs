@@ -1,6 +1,6 @@
 //! Veth pairs, addresses and routes, by netlink.
 
-use super::namespace::{enter, on_own_thread};
+use super::namespace::{self, enter, on_own_thread};
 use super::{GATEWAY, Lease, NetworkError};
 use futures_util::TryStreamExt;
 use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkAttribute};
@@ -31,7 +31,7 @@ impl Links {
 
     /// Makes the pair of a lease, with one end in the namespace, and the host's route to it. False,
     /// and nothing made, if the host has a route to that very address already.
-    pub(super) async fn create(&self, lease: &Lease, namespace: &File) -> Result<bool, NetworkError> {
+    async fn create(&self, lease: &Lease, namespace: &File) -> Result<bool, NetworkError> {
         let doing = || NetworkError::netlink(format!("make the interface {}", lease.interface));
         let inside = LinkMessageBuilder::<LinkUnspec>::new()
             .name(INSIDE.to_owned())
@@ -108,15 +108,32 @@ impl Links {
     }
 }
 
-/// Gives the inner end its address and routes.
-pub(super) async fn configure_inside(namespace: File, address: Ipv4Addr) -> Result<(), NetworkError> {
-    on_own_thread("configure a network namespace", move || {
-        let doing = || NetworkError::io("configure a network namespace");
-        enter(&namespace).map_err(doing())?;
+/// Makes a lease real: its namespace, the pair, addresses and routes. `home` is the host's
+/// namespace. False, and nothing but the namespace made, if the host has a route to that very
+/// address already.
+///
+/// All of it on one thread, which asks the kernel and has its answer at once: every change to
+/// another thread would wait for a processor.
+pub(super) async fn build(home: &File, lease: &Lease) -> Result<bool, NetworkError> {
+    let doing = || NetworkError::io("make the network of a container");
+    let (home, lease) = (home.try_clone().map_err(doing())?, lease.clone());
+    on_own_thread("make the network of a container", move || {
+        enter(&home).map_err(doing())?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(doing())?;
         runtime.block_on(async {
-            let links = Links::open()?;
-            links.configure(address).await.map_err(NetworkError::netlink("configure the inner interface"))
+            // A socket stays in the namespace in which it was opened.
+            let outside = Links::open()?;
+            let namespace = namespace::create(&lease.namespace)?;
+            let inside = Links::open()?;
+            if !outside.create(&lease, &namespace).await? {
+                return Ok(false);
+            }
+            let configured = inside.configure(lease.address).await;
+            configured.map_err(NetworkError::netlink("configure the inner interface"))?;
+            // The host's end, which was up before there was another, sends nothing until a worker of
+            // the kernel has noticed that one. Whoever asks for the link does its work (Linux 6.8).
+            let noticed = outside.index(&lease.interface).await;
+            noticed.map_err(NetworkError::netlink("look at the outer interface")).map(|_| true)
         })
     })
     .await

@@ -8,6 +8,9 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use tokio::sync::oneshot;
 
+/// Where the kernel shows the namespace of the thread that looks.
+const OWN: &str = "/proc/thread-self/ns/net";
+
 /// Runs something on a thread of its own, which may change its namespaces and then ends: a thread
 /// of the runtime's pool would take the change to whoever uses it next.
 pub(super) async fn on_own_thread<T: Send + 'static>(
@@ -22,28 +25,29 @@ pub(super) async fn on_own_thread<T: Send + 'static>(
     receiver.await.unwrap_or_else(|_| Err(NetworkError::io(doing)(io::Error::other("the thread died"))))
 }
 
-/// Makes a network namespace, mounts it on `path` and opens it. Whatever was mounted there is
-/// replaced. IPv6 is off in it but for the loopback interface: containers have no IPv6 address,
-/// and a link-local one would be a way around the rules.
-pub(super) async fn create(path: &Path) -> Result<File, NetworkError> {
-    let path = path.to_owned();
-    on_own_thread("make a network namespace", move || {
-        release(&path)?;
-        let doing = || NetworkError::io(format!("make the network namespace {}", path.display()));
-        File::create(&path).map_err(doing())?;
-        unshare(CloneFlags::CLONE_NEWNET).map_err(io::Error::from).map_err(doing())?;
-        let own = "/proc/thread-self/ns/net";
-        mount(Some(own), &path, None::<&str>, MsFlags::MS_BIND, None::<&str>)
-            .map_err(io::Error::from)
-            .map_err(doing())?;
-        match fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1") {
-            // A kernel without IPv6 has nothing to turn off.
-            Err(none) if none.kind() == ErrorKind::NotFound => {}
-            result => result.map_err(doing())?,
-        }
-        File::open(&path).map_err(doing())
-    })
-    .await
+/// Makes a network namespace, mounts it on `path` and opens it. The calling thread is in it from then
+/// on, so it must be a short-lived one. Whatever was mounted there is replaced. IPv6 is off in it
+/// but for the loopback interface: containers have no IPv6 address, and a link-local one would be a
+/// way around the rules.
+pub(super) fn create(path: &Path) -> Result<File, NetworkError> {
+    release(path)?;
+    let doing = || NetworkError::io(format!("make the network namespace {}", path.display()));
+    File::create(path).map_err(doing())?;
+    unshare(CloneFlags::CLONE_NEWNET).map_err(io::Error::from).map_err(doing())?;
+    mount(Some(OWN), path, None::<&str>, MsFlags::MS_BIND, None::<&str>)
+        .map_err(io::Error::from)
+        .map_err(doing())?;
+    match fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1") {
+        // A kernel without IPv6 has nothing to turn off.
+        Err(none) if none.kind() == ErrorKind::NotFound => {}
+        result => result.map_err(doing())?,
+    }
+    File::open(path).map_err(doing())
+}
+
+/// The namespace of the calling thread.
+pub(super) fn own() -> Result<File, NetworkError> {
+    File::open(OWN).map_err(NetworkError::io("open this thread's network namespace"))
 }
 
 /// Takes the mount and the file away; neither is no error. The namespace lives on while processes
