@@ -127,7 +127,7 @@ impl Bench {
                 memory: 512 << 20,
                 memory_max: 1 << 30,
                 cpu_weight: 100,
-                cpu_millis: Some(2000),
+                cpu_millis: None,
                 pids: 256,
                 disk: 1 << 30,
             },
@@ -182,7 +182,7 @@ impl Crun {
         let spec = bench.spec("");
         config["linux"]["resources"] = json!({
             "memory": {"limit": spec.limits.memory_max},
-            "cpu": {"shares": 1024, "period": 100_000, "quota": 200_000},
+            "cpu": {"shares": 1024},
             "pids": {"limit": spec.limits.pids},
         });
         config["linux"]["cgroupsPath"] = json!(format!("/kigo-bench-{}", spec.id));
