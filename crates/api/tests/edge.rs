@@ -181,6 +181,8 @@ async fn errors_have_heroku_s_shape() {
         ("GET", "/no/such/path".into(), String::new(), 404, "not_found"),
         ("PUT", "/account".into(), String::new(), 404, "not_found"),
         ("POST", "/pipelines".into(), "{}".into(), 404, "not_implemented"),
+        ("GET", format!("/apps/{app}/features/runtime-heroku-exec"), String::new(), 404, "not_implemented"),
+        ("GET", format!("/apps/{app}/features/no-such-feature"), String::new(), 404, "not_found"),
         ("PATCH", format!("/apps/{app}/config-vars"), "{\"A\":".into(), 400, "bad_request"),
         ("PATCH", format!("/apps/{app}/formation"), "{}".into(), 422, "invalid_params"),
         ("PATCH", format!("/apps/{app}/config-vars"), "{\"A-B\": \"1\"}".into(), 422, "invalid_params"),

@@ -125,6 +125,7 @@ pub(crate) fn commands_around_the_app(server: &Server) -> Result<()> {
             ("ps:restart nope.1", "Couldn't find that dyno."),
             ("ps:scale release=1", "can't be scaled"),
             ("run:inside web.1 ls", "not offered yet"),
+            ("ps:exec", "not offered yet"),
             ("domains:add around-app.localhost", "belong to the apps of those names"),
             ("features:enable nope", "Couldn't find that feature."),
         ] {

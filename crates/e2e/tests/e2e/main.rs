@@ -71,7 +71,7 @@ const ALONE: &[(&str, Alone)] = &[
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Two cores build and serve; more stories at once only make each other late.
-    arguments.test_threads.get_or_insert(3);
+    arguments.test_threads.get_or_insert(2);
     let platform: Arc<OnceLock<Result<Server, String>>> = Arc::default();
     let shared = SHARED.iter().map(|(name, story)| {
         let platform = platform.clone();
