@@ -14,11 +14,11 @@ pub use expiry::expire_old;
 pub(crate) use ledger::{Made, New, Trigger, base_slug, deploy_description, insert};
 
 use crate::access::{self, Role};
-use crate::{Actor, AppRef, Error, Ops, Permission, Result, UserRef, accounts, text};
-use domain::{App, Release, ReleaseStatus, SlugId};
+use crate::{Actor, AppRef, Error, Ops, Permission, Result, UserRef, accounts, slugs, text};
+use domain::{App, Release, ReleaseStatus, Slug, SlugId};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use store::Tx;
+use store::{Tx, Write};
 
 /// A release with what the API tells about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct ReleaseInfo {
 /// A release of a slug that is there already.
 #[derive(Clone, Debug)]
 pub struct Create {
-    /// Id of a slug of this app.
+    /// Id of a slug of this app, or of another one that the user may read.
     pub slug: String,
     pub description: Option<String>,
 }
@@ -80,11 +80,7 @@ pub async fn info(ops: &Ops, actor: &Actor, app: &str, identity: &str) -> Result
 pub async fn create(ops: &Ops, actor: &Actor, app: &str, input: Create) -> Result<ReleaseInfo> {
     let mut write = ops.store().write().await?;
     let mut app = access::write(&mut write, actor, app).await?;
-    let slug = match input.slug.parse::<SlugId>() {
-        Ok(id) => store::slugs::by_id(&mut write, id).await?.filter(|slug| slug.app == app.id),
-        Err(_) => None,
-    };
-    let slug = slug.ok_or_else(|| Error::not_found("slug"))?;
+    let slug = readable_slug(&mut write, actor, &input.slug).await?;
     if slug.image.is_none() {
         return Err(Error::invalid(if slug.expired {
             "This slug has expired and can't be released any more."
@@ -99,12 +95,27 @@ pub async fn create(ops: &Ops, actor: &Actor, app: &str, input: Create) -> Resul
         }
         None => deploy_description(slug.commit.as_deref()),
     };
+    let slug = if slug.app == app.id { slug } else { slugs::copy(ops, &mut write, &app, slug).await? };
     let config = store::configs::id_of_app(&mut write, app.id).await?;
     let new = New { user: &actor.account, description, slug: Some(slug), config, trigger: Trigger::Deploy };
     let made = insert(ops, &mut write, &mut app, new).await?;
     let info = describe(&mut write, &app, made.release.clone()).await?;
     ops.commit(write, app.id, made.lines).await?;
     Ok(info)
+}
+
+/// The slug of that id, if its app may be read. Who may not is not told that there is one.
+async fn readable_slug(write: &mut Write, actor: &Actor, identity: &str) -> Result<Slug> {
+    let slug = match identity.parse::<SlugId>() {
+        Ok(id) => store::slugs::by_id(write, id).await?,
+        Err(_) => None,
+    };
+    let slug = slug.ok_or_else(|| Error::not_found("slug"))?;
+    match access::read(write, actor, &slug.app.to_string()).await {
+        Ok(_) => Ok(slug),
+        Err(Error::Forbidden(_)) => Err(Error::not_found("slug")),
+        Err(error) => Err(error),
+    }
 }
 
 /// Makes a new release with the slug and the config vars of an older one.

@@ -4,6 +4,7 @@ use crate::{Actor, Error, Ops, Result, access, random, stacks, text};
 use domain::procfile::MAX_PROCESS_TYPES;
 use domain::{App, Digest, ProcessType, Slug, SlugId};
 use std::collections::BTreeMap;
+use store::Write;
 
 /// What a client tells about a slug it will upload.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +48,22 @@ pub async fn info(ops: &Ops, actor: &Actor, app: &str, identity: &str) -> Result
         Err(_) => None,
     };
     slug.ok_or_else(|| Error::not_found("slug"))
+}
+
+/// Another app's slug for this app: a row of its own with the same image, so that neither app's end
+/// or clearing away takes it from the other.
+pub(crate) async fn copy(ops: &Ops, write: &mut Write, app: &App, slug: Slug) -> Result<Slug> {
+    let now = ops.now();
+    let copy = Slug {
+        id: SlugId::new(),
+        app: app.id,
+        upload_key: random::key(),
+        created_at: now,
+        updated_at: now,
+        ..slug
+    };
+    store::slugs::insert(write, &copy).await?;
+    Ok(copy)
 }
 
 /// The slug that may be uploaded to this secret address, which is the client's only credential.

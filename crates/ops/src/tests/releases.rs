@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::releases::{self, Create};
-use crate::slugs;
+use crate::{apps, slugs};
 use domain::{DynoKind, ReleaseStatus};
 
 const WITH_COMMAND: &[(&str, &str)] = &[("web", "x"), ("release", "migrate")];
@@ -201,9 +201,29 @@ async fn a_slug_made_by_hand_is_uploaded_then_released() {
     assert_eq!(world.formation(&app).await, "web=1:Basic");
     let named = releases::create(&world.ops, &world.admin, &app, release(Some("Try again"))).await.unwrap();
     assert_eq!((named.release.version, named.release.description.as_str()), (4, "Try again"));
-    world.app("other").await;
-    let elsewhere = releases::create(&world.ops, &world.admin, "other", release(None)).await;
-    assert_eq!(refusal(elsewhere), "404 not_found Couldn't find that slug.");
+}
+
+#[tokio::test]
+async fn a_slug_is_released_on_another_app_and_outlives_its_own() {
+    let world = World::new().await;
+    let (app, other) = (world.app("shop").await, world.app("other").await);
+    let slug = world.deploy(&app, &[("web", "x")]).await.slug.unwrap();
+    let input = Create { slug: slug.to_string(), description: None };
+    let made = releases::create(&world.ops, &world.admin, &other, input.clone()).await.unwrap();
+    assert_eq!((made.release.version, made.release.description.as_str()), (3, "Deploy 954ab531"));
+    assert_eq!(world.formation(&other).await, "web=1:Basic");
+    let copy = made.release.slug.unwrap();
+    assert_ne!(copy, slug, "a row of its own");
+
+    let stranger = world.person("stranger").await;
+    let theirs = apps::create(&world.ops, &stranger, apps::Create::default()).await.unwrap();
+    let refused = releases::create(&world.ops, &stranger, theirs.app.name.as_str(), input).await;
+    assert_eq!(refusal(refused), "404 not_found Couldn't find that slug.");
+
+    let image = slugs::info(&world.ops, &world.admin, &app, &slug.to_string()).await.unwrap().image;
+    apps::destroy(&world.ops, &world.admin, &app).await.unwrap();
+    let left = slugs::info(&world.ops, &world.admin, &other, &copy.to_string()).await.unwrap();
+    assert_eq!((left.image, left.expired), (image, false));
 }
 
 #[tokio::test]
