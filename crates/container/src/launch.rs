@@ -59,9 +59,11 @@ pub enum Progress {
 }
 
 impl Launched {
-    /// Lets init start the program.
+    /// Lets init start the program if it has not to do so by itself.
     pub fn start(&mut self) -> Result<(), Failure> {
-        self.started = true;
+        if std::mem::replace(&mut self.started, true) {
+            return Ok(());
+        }
         if let Some(foreign) = &self.foreign {
             // Says in init's place what there is to say, and no more.
             let (ours, theirs) = Channel::pair().doing("make the channel to the container")?;
@@ -74,7 +76,7 @@ impl Launched {
         channel.order(Order::Start).doing("tell the container to start its program")
     }
 
-    /// Whether init was told to start the program. It may be running then, reported or not.
+    /// Whether init is to start the program. It may be running then, reported or not.
     pub fn was_started(&self) -> bool {
         self.started
     }
@@ -137,9 +139,9 @@ pub(crate) fn launch_with_runtime(
     Ok(Launched { init, pidfd, channel: None, foreign, started: false, output: Some(output), input })
 }
 
-/// Launches the container's init and returns when it is ready to start the program. The caller is
-/// in the network namespace to share and in a mount namespace with `root`. Its working directory
-/// becomes the root.
+/// Launches the container's init and returns when it is set up. Then init starts the program: at
+/// once with `Terminal::Log`, else when it is told to. The caller is in the network namespace to share and in
+/// a mount namespace with `root`. Its working directory becomes the root.
 pub(crate) fn launch(
     spec: &ContainerSpec,
     root: &Root,
@@ -186,10 +188,15 @@ pub(crate) fn launch(
         pidfd,
         channel: Some(ours),
         foreign: None,
-        started: false,
+        started: !waits_for_client(spec),
         output: Some(output),
         input: streams.input,
     })
+}
+
+/// Whether the program must not start before somebody is there to read what it says.
+fn waits_for_client(spec: &ContainerSpec) -> bool {
+    spec.terminal != Terminal::Log
 }
 
 fn streams(spec: &ContainerSpec, uid_base: u32) -> Result<Streams, Failure> {

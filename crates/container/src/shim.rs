@@ -13,7 +13,7 @@ mod lines;
 mod ports;
 
 use crate::bundle::{Bundle, Paths};
-use crate::cgroup::{self, Group, Hierarchies};
+use crate::cgroup::{self, Group, Hierarchies, MemoryEvents};
 use crate::error::{Doing, Failure};
 use crate::spool::Spool;
 use crate::state::{self, Ended, Phase, State};
@@ -109,7 +109,7 @@ fn hold(paths: &Paths, beginning: Beginning) -> Result<(), Failure> {
         complain(warning);
     }
     let ended = match launched {
-        Ok(launched) => events::Loop::new(paths, &bundle, &group, launched, state, spool, listener)
+        Ok((memory, launched)) => events::Loop::new(paths, &bundle, memory, launched, state, spool, listener)
             .and_then(events::Loop::run),
         Err(failure) => {
             // Nobody has listened yet, so nobody needs to be told.
@@ -123,17 +123,21 @@ fn hold(paths: &Paths, beginning: Beginning) -> Result<(), Failure> {
     ended
 }
 
-/// Everything up to a program that only has to be started.
+/// Everything up to a program that is started, or only has to be.
 fn set_up(
     bundle: &Bundle,
     paths: &Paths,
     group: &Group,
     warnings: &mut Vec<String>,
-) -> Result<launch::Launched, Failure> {
+) -> Result<(Option<MemoryEvents>, launch::Launched), Failure> {
     let network = bundle.network.as_ref().map(|network| network.namespace.as_path());
     launch::enter_own_namespaces(network)?;
     warnings.extend(group.create());
     warnings.extend(group.limit(&bundle.spec.limits));
+    let memory = MemoryEvents::watch(group).unwrap_or_else(|error| {
+        warnings.push(format!("kills for memory are not noticed at once: {error}"));
+        None
+    });
     let root = rootfs::build(bundle, paths)?;
     warnings.extend(root.warnings.iter().cloned());
     let launched = if bundle.runtime.is_some() {
@@ -143,7 +147,7 @@ fn set_up(
     };
     // The root may be let go of again.
     rustix::process::chdir("/").doing("leave the root")?;
-    launched
+    Ok((memory, launched?))
 }
 
 /// The socket must be bound by a short name; the path to the directory may be too long for one.

@@ -104,17 +104,20 @@ async fn spawning_twice_starts_once() {
 async fn every_process_gets_sigterm_and_the_program_may_end_by_itself() {
     let machine = Machine::new();
     let child = "trap 'echo child; exit 0' TERM; echo ready; while :; do sleep 0.05; done";
-    let script = format!("({child}) & trap 'wait; echo parent; exit 7' TERM; while :; do sleep 0.05; done");
+    let parent = "trap 'wait; echo parent; exit 7' TERM; echo set; while :; do sleep 0.05; done";
+    let script = format!("({child}) & {parent}");
     let spec = shell(&script);
     machine.spawn(&spec).await;
     machine.until_printed(spec.id, "ready").await;
+    machine.until_printed(spec.id, "set").await;
     machine.host.stop(spec.id, PATIENCE).await.unwrap();
     let exit = machine.wait(spec.id).await;
     assert_eq!((exit.code, exit.killed), (7, false));
     // The shells also say that their `sleep` was terminated, each when it notices.
     let printed = machine.printed(spec.id);
-    let words: Vec<_> = printed.lines().filter(|line| *line != "Terminated").collect();
-    assert_eq!(words, ["ready", "child", "parent"], "{printed}");
+    let words: Vec<_> =
+        printed.lines().filter(|line| !["ready", "set", "Terminated"].contains(line)).collect();
+    assert_eq!(words, ["child", "parent"], "{printed}");
     machine.host.stop(spec.id, PATIENCE).await.unwrap();
     machine.clean().await;
 }
@@ -241,7 +244,7 @@ async fn the_shim_is_no_child_and_in_no_group_of_the_server() {
     let machine = Machine::new();
     let spec = shell("echo begun; sleep 1000");
     machine.spawn(&spec).await;
-    machine.until_printed(spec.id, "begun").await;
+    machine.until(spec.id, |status| matches!(status, Status::Running { .. })).await;
     let state: container::state::State =
         serde_json::from_slice(&fs::read(machine.host.paths(spec.id).state()).unwrap()).unwrap();
     let stat = fs::read_to_string(format!("/proc/{}/stat", state.shim)).unwrap();
@@ -259,6 +262,7 @@ async fn a_container_dies_with_its_shim_and_is_seen_as_dead() {
     let spec = shell("echo begun; sleep 1000");
     machine.spawn(&spec).await;
     machine.until_printed(spec.id, "begun").await;
+    machine.until(spec.id, |status| matches!(status, Status::Running { .. })).await;
     let state: container::state::State =
         serde_json::from_slice(&fs::read(machine.host.paths(spec.id).state()).unwrap()).unwrap();
     let init = rustix::process::Pid::from_raw(state.init.unwrap()).unwrap();

@@ -48,7 +48,7 @@ const HIDDEN: [&str; 10] = [
     "proc/timer_stats",
 ];
 
-/// Sets the container up, waits for the shim's word, and stays as its init.
+/// Sets the container up, waits for the shim's word if there has to be one, and stays as its init.
 pub(super) fn run(spec: &ContainerSpec, standard: Option<Standard>, door: &Door, channel: &Channel) -> ! {
     let prepared = prepare(spec, standard, door, channel);
     match prepared {
@@ -114,7 +114,9 @@ fn prepare(
     confine::system_calls()?;
     channel.send_report(&Report::Ready, terminal.as_ref().map(AsFd::as_fd)).doing("report to the shim")?;
     drop(terminal);
-    expect(channel, Order::Start)?;
+    if super::waits_for_client(spec) {
+        expect(channel, Order::Start)?;
+    }
     Ok(program)
 }
 

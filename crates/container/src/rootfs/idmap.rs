@@ -5,7 +5,7 @@ use crate::sys::{self, Cloned};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{WaitId, WaitIdOptions};
 use std::fs::{self, File};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// How many ids a container has.
 pub(crate) const RANGE: u32 = 65_536;
@@ -19,8 +19,31 @@ pub(crate) fn write_maps(pid: i32, base: u32) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A user namespace with that mapping. The process it takes to make one is gone on return.
-pub(super) fn namespace(base: u32) -> Result<OwnedFd, Failure> {
+/// A user namespace with a mapping.
+pub(super) struct Mapping {
+    namespace: OwnedFd,
+    _process: Ending,
+}
+
+/// The process that it took to make a namespace. Nobody waits for its end before there is nothing
+/// else to do.
+struct Ending(OwnedFd);
+
+impl AsFd for Mapping {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.namespace.as_fd()
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        // Fails only if it is no child of ours.
+        let _ = rustix::process::waitid(WaitId::PidFd(self.0.as_fd()), WaitIdOptions::EXITED);
+    }
+}
+
+/// A user namespace with the mapping to `base`.
+pub(super) fn namespace(base: u32) -> Result<Mapping, Failure> {
     let step = "make a user namespace for the mapping";
     let (read, write) = pipe_with(PipeFlags::CLOEXEC).doing(step)?;
     let Some(Cloned { pid, pidfd, .. }) =
@@ -32,10 +55,9 @@ pub(super) fn namespace(base: u32) -> Result<OwnedFd, Failure> {
         let _ = rustix::io::read(&read, &mut [0]);
         sys::exit_now(0)
     };
+    let process = Ending(pidfd);
     let opened = write_maps(pid, base)
         .and_then(|()| File::open(format!("/proc/{pid}/ns/user")).doing("open the mapping's user namespace"));
     drop(write);
-    rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED)
-        .doing("end the mapping's process")?;
-    Ok(opened?.into())
+    Ok(Mapping { namespace: opened?.into(), _process: process })
 }

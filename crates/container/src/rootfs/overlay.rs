@@ -1,7 +1,8 @@
 //! Overlaying the layers.
 
 use super::disk::Writable;
-use super::{idmap, ids};
+use super::idmap::{self, Mapping};
+use super::ids;
 use crate::bundle::{Bundle, Ownership, Paths};
 use crate::error::{Doing, Failure};
 use crate::sys::{self, MountChange};
@@ -19,8 +20,8 @@ use std::path::Path;
 pub(super) struct Overlay {
     /// Host id of the container's 0.
     pub uid_base: u32,
-    /// The user namespace by which mounts are shifted; `None` if nothing is.
-    pub shift: Option<OwnedFd>,
+    /// By what mounts are shifted; `None` if nothing is.
+    pub shift: Option<Mapping>,
 }
 
 /// Mounts the overlay at [`Paths::root`] in the way the bundle wants, or in the best one that works.

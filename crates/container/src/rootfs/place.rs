@@ -1,5 +1,6 @@
 //! Putting files and mounts into a root whose content nobody trusts.
 
+use super::idmap::Mapping;
 use super::ids;
 use crate::error::{Doing, Failure};
 use crate::sys::{self, MountChange};
@@ -99,7 +100,7 @@ pub(crate) fn attach(mount: impl AsFd, target: impl AsFd) -> rustix::io::Result<
 pub(super) fn bind(
     root: &OwnedFd,
     mount: &Mount,
-    shift: Option<&OwnedFd>,
+    shift: Option<&Mapping>,
     owner: Owner,
 ) -> Result<(), Failure> {
     let step = || format!("bind {} to {} inside", mount.source.display(), mount.target);

@@ -6,7 +6,7 @@ use super::connections::Connections;
 use super::lines::Lines;
 use super::ports::PortWatch;
 use crate::bundle::{Bundle, Paths};
-use crate::cgroup::{Group, MemoryEvents};
+use crate::cgroup::MemoryEvents;
 use crate::error::{Doing, Failure};
 use crate::launch::{Launched, Progress};
 use crate::protocol::{Refusal, Reply, Request};
@@ -78,7 +78,7 @@ impl<'a> Loop<'a> {
     pub(super) fn new(
         paths: &'a Paths,
         bundle: &'a Bundle,
-        group: &Group,
+        memory: Option<MemoryEvents>,
         mut launched: Launched,
         mut state: State,
         spool: Spool,
@@ -88,13 +88,6 @@ impl<'a> Loop<'a> {
         for stream in output.iter().chain(&launched.input) {
             rustix::io::ioctl_fionbio(stream, true).doing("make the container's streams non-blocking")?;
         }
-        let memory = match MemoryEvents::watch(group) {
-            Ok(memory) => memory,
-            Err(error) => {
-                state.warnings.push(format!("kills for memory are not noticed at once: {error}"));
-                None
-            }
-        };
         state.init = Some(launched.init);
         let exit = Exit { code: 0, out_of_memory: false, timed_out: false, killed: false, failure: None };
         Ok(Self {
@@ -119,11 +112,12 @@ impl<'a> Loop<'a> {
     /// Runs the program and returns when its end is written down.
     pub(super) fn run(mut self) -> Result<(), Failure> {
         if self.bundle.spec.terminal == Terminal::Log {
+            // Its report is the next thing to write down.
             self.launched.start()?;
         } else {
             self.state.phase = Phase::AwaitingClient;
+            self.write_state();
         }
-        self.write_state();
         loop {
             let ready = self.wait()?;
             let mut ended = false;
