@@ -6,31 +6,30 @@
 
 mod client;
 mod remains;
+mod start;
+mod stem;
 
 pub use client::{Client, Subscription};
+pub use start::Begun;
 
-use crate::bundle::{Bundle, Network, Ownership, Paths};
+use crate::bundle::{Bundle, Ownership, Paths};
 use crate::cgroup::{Group, Hierarchies, UsageReader};
 use crate::protocol::{Refusal, Request};
 use crate::rootfs::RANGE;
 use crate::spool::SpoolReader;
 use crate::state::{self, Ended, Phase, State};
-use engine::{ContainerId, ContainerSpec, Exit, Status};
-use jiff::Timestamp;
-use nix::fcntl::{FcntlArg, fcntl};
-use remains::{died, exclusive, kill_shim, remove_remains, shim_lives};
+use engine::{ContainerId, Status};
+use remains::{died, kill_shim, remove_remains, shim_lives};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::net::UnixStream;
-use tokio::process::Command;
+use stem::Stem;
 
 /// How this installation runs its containers.
 #[derive(Clone, Debug)]
@@ -109,6 +108,7 @@ pub struct Observed {
 /// The containers of this installation.
 pub struct Host {
     config: HostConfig,
+    stem: Stem,
     hierarchies: Hierarchies,
     /// Which first user ids are taken, by whom.
     users: Mutex<BTreeMap<u32, ContainerId>>,
@@ -123,7 +123,8 @@ impl Host {
             .create(&config.containers)
             .doing(format!("make {}", config.containers.display()))?;
         let hierarchies = Hierarchies::detect().doing("find this machine's control groups")?;
-        let host = Self { config, hierarchies, users: Mutex::default() };
+        let stem = Stem::new(config.shim.clone(), config.cgroup_parent.clone());
+        let host = Self { config, stem, hierarchies, users: Mutex::default() };
         let mut users = BTreeMap::new();
         for id in host.ids()? {
             if let Some(bundle) = host.bundle(id)? {
@@ -153,82 +154,6 @@ impl Host {
             }
         }
         Ok(ids)
-    }
-
-    /// Makes the container's directory without making it a container yet, so that a caller can put
-    /// its network namespace there ([`Paths::namespace`]).
-    pub fn prepare(&self, id: ContainerId) -> Result<Paths, HostError> {
-        let paths = self.paths(id);
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(paths.directory())
-            .doing("make the container's directory")?;
-        Ok(paths)
-    }
-
-    /// Starts a shim for `spec` over `layers` (lowest first) and returns when it is on its way. A
-    /// second call for the same container does nothing. What goes wrong from here on is found by
-    /// [`Host::observe`].
-    pub async fn spawn(
-        &self,
-        spec: ContainerSpec,
-        layers: Vec<PathBuf>,
-        network: Option<Network>,
-    ) -> Result<(), HostError> {
-        let id = spec.id;
-        let paths = self.prepare(id)?;
-        let lock =
-            File::options().create(true).append(true).open(paths.lock()).doing("open the shim's lock")?;
-        if fcntl(&lock, FcntlArg::F_OFD_SETLK(&exclusive())).is_err() {
-            // Somebody spawned it already, perhaps this moment.
-            return Ok(());
-        }
-        if paths.spec().exists() {
-            return Ok(());
-        }
-        let bundle = Bundle {
-            uid_base: self.take_users(id)?,
-            spec,
-            layers,
-            network,
-            cgroup_parent: self.config.cgroup_parent.clone(),
-            spool_limit: self.config.spool_limit,
-            ownership: self.config.ownership,
-            runtime: self.config.runtime.clone(),
-        };
-        if let Err(error) = state::write_json(&paths.spec(), &bundle).doing("write the container's spec") {
-            self.release_users(id);
-            return Err(error);
-        }
-        // The lock goes to the shim as its standard input: it is held without a gap from before
-        // the container was known until the shim is gone.
-        if let Err(error) = self.start_shim(&paths, lock).await {
-            let failure = Some(format!("the shim could not be started: {error}"));
-            let exit = Exit { code: 128, out_of_memory: false, timed_out: false, killed: false, failure };
-            let ended = Ended { since: None, at: Timestamp::now(), exit, last_sequence: 0 };
-            state::write_json(&paths.exit(), &ended).doing("record that the shim could not be started")?;
-        }
-        Ok(())
-    }
-
-    /// Returns when the shim has gone into the background.
-    async fn start_shim(&self, paths: &Paths, lock: File) -> io::Result<()> {
-        let log = File::options().create(true).append(true).open(paths.log())?;
-        let [program, arguments @ ..] = self.config.shim.as_slice() else {
-            return Err(io::Error::other("no shim command is configured"));
-        };
-        let status = Command::new(program)
-            .args(arguments)
-            .arg(paths.directory())
-            .stdin(Stdio::from(lock))
-            .stdout(Stdio::from(log.try_clone()?))
-            .stderr(Stdio::from(log))
-            .env_clear()
-            .current_dir("/")
-            .status()
-            .await?;
-        if status.success() { Ok(()) } else { Err(io::Error::other(format!("it ended with {status}"))) }
     }
 
     /// What became of a container.
@@ -292,7 +217,7 @@ impl Host {
 
     /// Becomes the one client of a container with a terminal, which starts its program. Reading
     /// ends when the program has; closing hangs up.
-    pub async fn attach(&self, id: ContainerId) -> Result<UnixStream, HostError> {
+    pub async fn attach(&self, id: ContainerId) -> Result<tokio::net::UnixStream, HostError> {
         self.connect(id).await?.attach().await.map_err(|error| self.refused(id, error))
     }
 

@@ -25,6 +25,7 @@ pub mod seccomp;
 pub mod shim;
 pub mod spool;
 pub mod state;
+mod stem;
 mod sys;
 #[cfg(test)]
 mod testing;

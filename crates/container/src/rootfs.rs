@@ -14,6 +14,7 @@ mod overlay;
 mod place;
 mod system;
 
+pub(crate) use disk::Disk;
 pub(crate) use idmap::{RANGE, write_maps};
 pub(crate) use place::{attach, directory};
 
@@ -33,10 +34,10 @@ pub(crate) struct Root {
 
 /// Builds the root of `bundle` at [`Paths::root`]. The caller must be in a mount namespace of its
 /// own and in the container's network namespace, whose devices `/sys` is to show.
-pub(crate) fn build(bundle: &Bundle, paths: &Paths) -> Result<Root, Failure> {
+pub(crate) fn build(bundle: &Bundle, paths: &Paths, disk: Disk) -> Result<Root, Failure> {
     let mut warnings = Vec::new();
     std::fs::create_dir_all(paths.root()).doing("make the root's mount point")?;
-    let writable = disk::mount(paths, bundle.spec.limits.disk, &mut warnings)?;
+    let writable = disk.attach(paths)?;
     let overlay = overlay::mount(bundle, paths, &writable, &mut warnings)?;
     let directory =
         rustix::fs::open(paths.root(), OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())

@@ -7,13 +7,13 @@
 
 mod attached;
 mod connections;
-mod daemon;
 mod events;
 mod lines;
 mod ports;
+mod stem;
 
 use crate::bundle::{Bundle, Paths};
-use crate::cgroup::{self, Group, Hierarchies, MemoryEvents};
+use crate::cgroup::{Group, Hierarchies, MemoryEvents};
 use crate::error::{Doing, Failure};
 use crate::spool::Spool;
 use crate::state::{self, Ended, Phase, State};
@@ -21,29 +21,52 @@ use crate::{launch, oci, rootfs, sys};
 use engine::Exit;
 use jiff::Timestamp;
 use std::ffi::OsString;
-use std::fs::File;
 use std::io;
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
-/// Runs a shim for the container whose directory is the one argument. The caller passes the
-/// container's lock (`shim.lock`, locked) as standard input. The first process returns to its
-/// caller as soon as another has taken over in the background.
+/// Runs the process that shims are forked from, for the installation whose control group is the one
+/// argument; its standard input is the server's socket. In each fork, runs the shim.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ! {
-    let mut arguments = arguments.into_iter();
-    let (Some(directory), None) = (arguments.next(), arguments.next()) else {
-        complain("usage: DIRECTORY, and the container's lock as standard input");
+    let mut arguments = arguments.into_iter().map(OsString::into_string);
+    let (Some(Ok(parent)), None) = (arguments.next(), arguments.next()) else {
+        complain("usage: CONTROL-GROUP, and a server's socket as standard input");
         std::process::exit(2)
     };
-    let paths = Paths::new(std::path::PathBuf::from(directory));
-    let (beginning, lock) = match Beginning::new(&paths).and_then(|beginning| beginning.detach(&paths)) {
-        Ok(begun) => begun,
+    let socket = sys::take_standard_input().doing("take the server's socket");
+    match socket.and_then(|socket| stem::serve(socket, &parent)) {
+        Ok(Some(forked)) => run(forked),
+        Ok(None) => std::process::exit(0),
         Err(failure) => {
             complain(&failure.story());
             std::process::exit(1)
         }
+    }
+}
+
+/// The shim, from its first moment.
+fn run(mut forked: stem::Forked) -> ! {
+    let listener = match forked.detach().and_then(|()| listen(&forked.paths)) {
+        Ok(listener) => listener,
+        Err(failure) => {
+            complain(&failure.story());
+            forked.line.fail(&failure.story());
+            std::process::exit(1)
+        }
     };
-    if let Err(failure) = hold(&paths, beginning) {
+    let stem::Forked { paths, disk, hierarchies, lock, mut line, mut warnings, .. } = forked;
+    line.ready();
+    // The server makes the network meanwhile.
+    let disk = rootfs::Disk::make(&paths, disk, &mut warnings);
+    line.wait();
+    let held = match state::read_json(&paths.spec()).doing("read the container's spec") {
+        Ok(Some(bundle)) => hold(&paths, &bundle, Beginning { hierarchies, listener, disk, warnings }),
+        // The server has given up, or is gone. What was made here goes with this process, and the
+        // directory when somebody tidies up.
+        Ok(None) => Ok(()),
+        Err(failure) => Err(failure),
+    };
+    if let Err(failure) = held {
         complain(&failure.story());
         record_failure(&paths, failure.story());
     }
@@ -51,34 +74,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ! {
     std::process::exit(0)
 }
 
-/// What is there before the server is left behind, so that the server can connect at once.
+/// What is there before the container's spec is known.
 struct Beginning {
-    bundle: Bundle,
     hierarchies: Hierarchies,
+    /// So that the server can connect at once.
     listener: UnixListener,
+    disk: rootfs::Disk,
     warnings: Vec<String>,
-}
-
-impl Beginning {
-    fn new(paths: &Paths) -> Result<Self, Failure> {
-        let bundle: Bundle = state::read_json(&paths.spec())
-            .doing("read the container's spec")?
-            .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
-            .doing("find the container's spec")?;
-        let hierarchies = Hierarchies::detect().doing("find this machine's control groups")?;
-        let listener = listen(paths)?;
-        Ok(Self { bundle, hierarchies, listener, warnings: Vec::new() })
-    }
-
-    /// Goes into the background, out of the server's group: nobody who ends the server there ends
-    /// the shim as well. Returns the container's lock, too.
-    fn detach(mut self, paths: &Paths) -> Result<(Self, File), Failure> {
-        let shims = Group::new(self.hierarchies.clone(), &self.bundle.cgroup_parent, cgroup::SHIMS);
-        let (door, closed) = shims.door_for_shim();
-        let (lock, refused) = daemon::detach(paths, &door)?;
-        self.warnings.extend(closed.into_iter().chain(refused));
-        Ok((self, lock))
-    }
 }
 
 /// Standard error is the container's `shim.log`.
@@ -88,8 +90,8 @@ fn complain(text: &str) {
 }
 
 /// The container's whole life.
-fn hold(paths: &Paths, beginning: Beginning) -> Result<(), Failure> {
-    let Beginning { bundle, hierarchies, listener, warnings } = beginning;
+fn hold(paths: &Paths, bundle: &Bundle, beginning: Beginning) -> Result<(), Failure> {
+    let Beginning { hierarchies, listener, disk, warnings } = beginning;
     let mut state = State {
         phase: Phase::Creating,
         shim: std::process::id() as i32,
@@ -104,12 +106,12 @@ fn hold(paths: &Paths, beginning: Beginning) -> Result<(), Failure> {
     let _ = std::fs::write("/proc/self/oom_score_adj", "-900");
     let spool = Spool::create(paths.output(), bundle.spool_limit).doing("make the spool")?;
     let group = Group::new(hierarchies, &bundle.cgroup_parent, &bundle.spec.id.to_string());
-    let launched = set_up(&bundle, paths, &group, &mut state.warnings);
+    let launched = set_up(bundle, paths, &group, disk, &mut state.warnings);
     for warning in &state.warnings {
         complain(warning);
     }
     let ended = match launched {
-        Ok((memory, launched)) => events::Loop::new(paths, &bundle, memory, launched, state, spool, listener)
+        Ok((memory, launched)) => events::Loop::new(paths, bundle, memory, launched, state, spool, listener)
             .and_then(events::Loop::run),
         Err(failure) => {
             // Nobody has listened yet, so nobody needs to be told.
@@ -118,7 +120,7 @@ fn hold(paths: &Paths, beginning: Beginning) -> Result<(), Failure> {
             Ok(())
         }
     };
-    oci::forget(&bundle, paths);
+    oci::forget(bundle, paths);
     tear_down(paths, &group);
     ended
 }
@@ -128,6 +130,7 @@ fn set_up(
     bundle: &Bundle,
     paths: &Paths,
     group: &Group,
+    disk: rootfs::Disk,
     warnings: &mut Vec<String>,
 ) -> Result<(Option<MemoryEvents>, launch::Launched), Failure> {
     let network = bundle.network.as_ref().map(|network| network.namespace.as_path());
@@ -138,7 +141,7 @@ fn set_up(
         warnings.push(format!("kills for memory are not noticed at once: {error}"));
         None
     });
-    let root = rootfs::build(bundle, paths)?;
+    let root = rootfs::build(bundle, paths, disk)?;
     warnings.extend(root.warnings.iter().cloned());
     let launched = if bundle.runtime.is_some() {
         launch::launch_with_runtime(bundle, paths, &root, group, warnings)

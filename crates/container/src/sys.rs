@@ -316,6 +316,13 @@ pub(crate) fn reap(child: i32) -> Option<Reaped> {
     })
 }
 
+/// Whether the kernel reaps this process's children when they end. If so, none can be waited for.
+pub(crate) fn reap_automatically(automatically: bool) {
+    let action = if automatically { libc::SIG_IGN } else { libc::SIG_DFL };
+    // SAFETY: no handler is installed.
+    unsafe { libc::signal(libc::SIGCHLD, action) };
+}
+
 /// `kill(2)`. -1 is everybody this process may signal, but itself and init.
 pub(crate) fn kill(pid: i32, signal: i32) -> io::Result<()> {
     // SAFETY: plain numbers.

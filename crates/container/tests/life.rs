@@ -81,7 +81,44 @@ async fn a_shim_that_cannot_be_started_is_an_exit_too() {
     machine.clean().await;
     let machine = Machine::with(|config| config.shim = vec!["/bin/false".into()]);
     let (exit, _) = machine.run("true").await;
-    assert!(exit.failure.unwrap().contains("exit status: 1"));
+    assert!(exit.failure.unwrap().contains("the shim could not be started"));
+    machine.clean().await;
+}
+
+#[tokio::test]
+async fn a_shim_whose_container_does_not_come_goes_away() {
+    let machine = Machine::new();
+    let spec = shell("true");
+    let begun = machine.host.begin(spec.id, spec.limits.disk).unwrap().unwrap();
+    assert!(machine.host.begin(spec.id, spec.limits.disk).unwrap().is_none(), "it is begun already");
+    assert!(machine.host.ids().unwrap().is_empty(), "it is no container");
+    drop(begun);
+    machine.host.cleanup(spec.id).await.unwrap();
+    assert!(!machine.host.paths(spec.id).directory().exists());
+    machine.clean().await;
+}
+
+#[tokio::test]
+async fn shims_have_names_and_the_process_they_come_from_is_replaced_when_it_dies() {
+    let machine = Machine::new();
+    let (one, two) = (shell("echo begun; sleep 1000"), shell("echo begun; sleep 1000"));
+    machine.spawn(&one).await;
+    machine.until_printed(one.id, "begun").await;
+    let stem = machine.stem().unwrap();
+    rustix::process::kill_process(stem, rustix::process::Signal::KILL).unwrap();
+    while machine.stem().is_some() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    machine.spawn(&two).await;
+    machine.until_printed(two.id, "begun").await;
+    assert!(machine.stem().is_some_and(|another| another != stem));
+    for id in [one.id, two.id] {
+        machine.until(id, |status| matches!(status, Status::Running { .. })).await;
+        let state: container::state::State =
+            serde_json::from_slice(&fs::read(machine.host.paths(id).state()).unwrap()).unwrap();
+        let arguments = fs::read_to_string(format!("/proc/{}/cmdline", state.shim)).unwrap();
+        assert_eq!(arguments.trim_end_matches('\0'), format!("kigo shim {id}"));
+    }
     machine.clean().await;
 }
 
@@ -226,7 +263,11 @@ async fn everybody_has_users_of_their_own_and_they_are_used_again() {
 async fn a_container_outlives_the_host_that_started_it_and_is_found_again() {
     let machine = Machine::new();
     let spec = shell("echo begun; trap 'exit 3' TERM; while :; do sleep 0.05; done");
-    machine.spawn(&spec).await;
+    let first = machine.restarted();
+    first.spawn(spec.clone(), machine.layers(), None).await.unwrap();
+    assert!(machine.stem().is_some());
+    drop(first);
+    assert_eq!(machine.stem(), None);
     machine.until_printed(spec.id, "begun").await;
     let before = machine.until(spec.id, |status| matches!(status, Status::Running { .. })).await;
     let host = machine.restarted();

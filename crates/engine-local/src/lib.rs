@@ -15,7 +15,7 @@ pub use runtime::{Runtime, RuntimeError};
 
 use async_trait::async_trait;
 use container::cgroup::UsageReader;
-use container::host::{Host, HostConfig, HostError, Observed};
+use container::host::{Begun, Host, HostConfig, HostError, Observed};
 use container::net::{Network, NetworkConfig};
 use engine::{
     ContainerId, ContainerSpec, Duplex, Engine, EngineError, Observation, OutputLine, Status, Usage,
@@ -248,8 +248,7 @@ impl Shared {
         }
         // Held from before the layers are looked up, so that they cannot go in between.
         let pin = self.images.pin(spec.image);
-        let layers = self.layers(&spec).await?;
-        let started = self.start_with(spec, layers).await;
+        let started = Arc::clone(&self).start_with(spec).await;
         if started.is_err() {
             // What was made so far must not look like a container that is being created.
             if let Err(error) = Arc::clone(&self).take_away(id).await {
@@ -263,9 +262,10 @@ impl Shared {
         started
     }
 
-    async fn start_with(&self, spec: ContainerSpec, layers: Vec<PathBuf>) -> Result<(), EngineError> {
+    async fn start_with(self: Arc<Self>, spec: ContainerSpec) -> Result<(), EngineError> {
         let id = spec.id;
-        self.host.prepare(id).map_err(|error| engine_error(id, error))?;
+        let Some((begun, layers)) = Arc::clone(&self).begin(&spec).await? else { return Ok(()) };
+        // The shim gets ready meanwhile.
         let lease = self.network.attach(id).await.map_err(|error| system("set up the network", error))?;
         let network = container::Network {
             namespace: lease.namespace.clone(),
@@ -273,18 +273,27 @@ impl Shared {
             resolv_conf: self.network.resolv_conf(),
             hosts: self.network.hosts(&lease, &spec.hostname),
         };
-        self.host.spawn(spec, layers, Some(network)).await.map_err(|error| engine_error(id, error))
+        self.host.start(begun, spec, layers, Some(network)).await.map_err(|error| engine_error(id, error))
     }
 
-    /// The directories of the image's layers, unpacked if they are not yet.
-    async fn layers(&self, spec: &ContainerSpec) -> Result<Vec<PathBuf>, EngineError> {
-        let (images, image) = (self.images.clone(), spec.image);
-        let found = tokio::task::spawn_blocking(move || images.layers(&image)).await;
-        match found.map_err(|error| system("unpack the image", error))? {
-            Ok(layers) => Ok(layers),
-            Err(StoreError::NotFound(_)) => Err(EngineError::NoImage(image)),
-            Err(error) => Err(system("unpack the image", error)),
-        }
+    /// Begins a shim and finds the directories of the image's layers, unpacked if they are not yet.
+    /// `None` if the container was begun already.
+    async fn begin(
+        self: Arc<Self>,
+        spec: &ContainerSpec,
+    ) -> Result<Option<(Begun, Vec<PathBuf>)>, EngineError> {
+        let (id, image, disk) = (spec.id, spec.image, spec.limits.disk);
+        blocking("start a container", move || {
+            let Some(begun) = self.host.begin(id, disk).map_err(|error| engine_error(id, error))? else {
+                return Ok(None);
+            };
+            match self.images.layers(&image) {
+                Ok(layers) => Ok(Some((begun, layers))),
+                Err(StoreError::NotFound(_)) => Err(EngineError::NoImage(image)),
+                Err(error) => Err(system("unpack the image", error)),
+            }
+        })
+        .await
     }
 
     /// Removes a container and all it has; runs to its end once begun.

@@ -17,10 +17,16 @@ use rustix::mount::{
 };
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+/// A writable layer that is attached nowhere yet.
+pub(crate) struct Disk {
+    /// `None`: a plain directory, without a limit.
+    mount: Option<OwnedFd>,
+}
 
 /// Where a container may write.
 pub(super) struct Writable {
@@ -40,20 +46,31 @@ impl Writable {
 /// ext4 cannot be made much smaller.
 const SMALLEST: u64 = 16 << 20;
 
-/// Mounts a writable layer of `bytes` at [`Paths::writable`]. Without loop devices or `mkfs.ext4`
-/// it is a plain directory there, without a limit, and a warning says so.
-pub(super) fn mount(paths: &Paths, bytes: u64, warnings: &mut Vec<String>) -> Result<Writable, Failure> {
-    let directory = paths.writable();
-    fs::create_dir_all(&directory).doing("make the writable layer's mount point")?;
-    if let Err(error) = mount_limited(paths, bytes.max(SMALLEST)) {
-        warnings.push(format!("the disk limit is off: {}", error.story()));
-        // Half a file system is of no use to anybody.
-        let _ = fs::remove_file(paths.disk());
+impl Disk {
+    /// Makes a writable layer of `bytes`. Without loop devices or `mkfs.ext4` it has no limit, and a
+    /// warning says so.
+    pub(crate) fn make(paths: &Paths, bytes: u64, warnings: &mut Vec<String>) -> Self {
+        let mount = limited(paths, bytes.max(SMALLEST)).map_err(|failure| {
+            warnings.push(format!("the disk limit is off: {}", failure.story()));
+            // Half a file system is of no use to anybody.
+            let _ = fs::remove_file(paths.disk());
+        });
+        Self { mount: mount.ok() }
     }
-    Ok(Writable { directory })
+
+    /// Attaches it at [`Paths::writable`].
+    pub(super) fn attach(self, paths: &Paths) -> Result<Writable, Failure> {
+        let directory = paths.writable();
+        fs::create_dir_all(&directory).doing("make the writable layer's mount point")?;
+        if let Some(mount) = self.mount {
+            let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+            move_mount(mount.as_fd(), "", CWD, &directory, flags).doing("attach the writable layer")?;
+        }
+        Ok(Writable { directory })
+    }
 }
 
-fn mount_limited(paths: &Paths, bytes: u64) -> Result<(), Failure> {
+fn limited(paths: &Paths, bytes: u64) -> Result<OwnedFd, Failure> {
     copy_template(paths, bytes)?;
     let image =
         File::options().read(true).write(true).open(paths.disk()).doing("open the writable layer's file")?;
@@ -68,8 +85,7 @@ fn mount_limited(paths: &Paths, bytes: u64) -> Result<(), Failure> {
     let attributes = MountAttrFlags::MOUNT_ATTR_NODEV
         | MountAttrFlags::MOUNT_ATTR_NOSUID
         | MountAttrFlags::MOUNT_ATTR_NOATIME;
-    let mount = fsmount(ext4.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes).doing(step)?;
-    move_mount(mount.as_fd(), "", CWD, paths.writable(), MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).doing(step)
+    fsmount(ext4.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes).doing(step)
 }
 
 struct LoopDevice {

@@ -116,6 +116,17 @@ impl Machine {
         Group::new(Hierarchies::detect().unwrap(), &self.parent, &id.to_string())
     }
 
+    /// The process that shims are forked from.
+    pub fn stem(&self) -> Option<rustix::process::Pid> {
+        let processes = fs::read_dir("/proc").unwrap().flatten();
+        let mut numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        let found = numbers.find(|number| {
+            let arguments = fs::read_to_string(format!("/proc/{number}/cmdline")).unwrap_or_default();
+            arguments.trim_end_matches('\0').ends_with(&self.parent)
+        });
+        rustix::process::Pid::from_raw(found?)
+    }
+
     /// What the shim said about itself.
     pub fn log(&self, id: ContainerId) -> String {
         fs::read_to_string(self.host.paths(id).log()).unwrap_or_default()
