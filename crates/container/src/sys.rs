@@ -365,11 +365,12 @@ pub(crate) fn free_loop_device(control: BorrowedFd<'_>) -> io::Result<i32> {
     Ok(check(unsafe { libc::ioctl(control.as_raw_fd(), LOOP_CTL_GET_FREE as _) }.into())? as i32)
 }
 
-/// `LOOP_CONFIGURE` (Linux 5.8): binds `file` to the loop device, to be freed when it is no longer
-/// mounted.
+/// `LOOP_CONFIGURE` (Linux 5.8): binds `file` to the loop device of that block size, to be freed when
+/// it is no longer mounted.
 pub(crate) fn configure_loop_device(
     device: BorrowedFd<'_>,
     file: BorrowedFd<'_>,
+    block_size: u32,
     direct: bool,
 ) -> io::Result<()> {
     const LOOP_CONFIGURE: libc::c_ulong = 0x4C0A;
@@ -380,6 +381,7 @@ pub(crate) fn configure_loop_device(
     const FLAGS: usize = 8 + 52;
     let mut config = [0_u8; SIZE];
     config[..4].copy_from_slice(&file.as_raw_fd().to_ne_bytes());
+    config[4..8].copy_from_slice(&block_size.to_ne_bytes());
     let flags = LO_FLAGS_AUTOCLEAR | if direct { LO_FLAGS_DIRECT_IO } else { 0 };
     config[FLAGS..FLAGS + 4].copy_from_slice(&flags.to_ne_bytes());
     // SAFETY: the kernel reads as many bytes as its structure has, which the array is long enough for.

@@ -2,9 +2,14 @@
 //!
 //! The limit is a file system of that size in a sparse file: the kernel enforces it whatever the
 //! container does, it needs neither quota support nor mount options of the host's file system, and
-//! deleting a container's files is one unlink. ext4 without a journal: the content does not
-//! outlive the container. A freshly made one is kept per size and copied (150 kB, whatever the
-//! size), which costs less than making it anew. Freed blocks go back to the host (`discard`).
+//! deleting a container's files is one unlink. ext4 without a journal, and without flushing the
+//! host's disk for it: the content does not outlive the container. Freed blocks go back to the host
+//! (`discard`).
+//!
+//! A freshly made one is kept per size and copied (150 kB, whatever the size), which costs less than
+//! making it anew. It is copied to the device and not to the file behind: so it is in the device's
+//! cache when the kernel mounts it, which else would wait for the host's disk, block by block. For
+//! the cache to stay, device and file system must agree on the size of a block.
 
 use crate::bundle::Paths;
 use crate::error::{Doing, Failure};
@@ -43,6 +48,9 @@ impl Writable {
     }
 }
 
+/// Size of a block of the file system, and of the device below.
+const BLOCK: u32 = 4096;
+
 /// ext4 cannot be made much smaller.
 const SMALLEST: u64 = 16 << 20;
 
@@ -71,16 +79,20 @@ impl Disk {
 }
 
 fn limited(paths: &Paths, bytes: u64) -> Result<OwnedFd, Failure> {
-    copy_template(paths, bytes)?;
-    let image =
-        File::options().read(true).write(true).open(paths.disk()).doing("open the writable layer's file")?;
+    let template = template(paths, bytes)?;
+    let step = "make the writable layer's file";
+    let image = File::options().read(true).write(true).create(true).truncate(true).open(paths.disk());
+    let image = image.doing(step)?;
+    image.set_len(bytes).doing(step)?;
     let device = loop_device(&image)?;
+    copy_sparse(&template, &device.file).doing("copy the writable layer's file system")?;
     let step = "mount the writable layer's file system";
     let ext4 = fsopen("ext4", FsOpenFlags::FSOPEN_CLOEXEC).doing(step)?;
     fsconfig_set_string(ext4.as_fd(), "source", device.path.as_path()).doing(step)?;
     // The inode tables are holes of the file, and zero without anybody writing zeros to them.
     fsconfig_set_flag(ext4.as_fd(), "noinit_itable").doing(step)?;
     fsconfig_set_flag(ext4.as_fd(), "discard").doing(step)?;
+    fsconfig_set_flag(ext4.as_fd(), "nobarrier").doing(step)?;
     fsconfig_create(ext4.as_fd()).doing(step)?;
     let attributes = MountAttrFlags::MOUNT_ATTR_NODEV
         | MountAttrFlags::MOUNT_ATTR_NOSUID
@@ -91,7 +103,7 @@ fn limited(paths: &Paths, bytes: u64) -> Result<OwnedFd, Failure> {
 struct LoopDevice {
     path: PathBuf,
     /// Open until the mount holds the device: it is freed with its last user.
-    _open: File,
+    file: File,
 }
 
 /// Binds the file to a free loop device.
@@ -102,22 +114,22 @@ fn loop_device(image: &File) -> Result<LoopDevice, Failure> {
     for _ in 0..64 {
         let number = sys::free_loop_device(control.as_fd()).doing(step)?;
         let path = PathBuf::from(format!("/dev/loop{number}"));
-        let device = match File::options().read(true).write(true).open(&path) {
-            Ok(device) => device,
+        let file = match File::options().read(true).write(true).open(&path) {
+            Ok(file) => file,
             // Bound and freed by another meanwhile.
             Err(error) if error.raw_os_error() == Some(libc::ENXIO) => continue,
             Err(error) => return Err(error).doing(step),
         };
-        let direct = sys::configure_loop_device(device.as_fd(), image.as_fd(), true);
+        let direct = sys::configure_loop_device(file.as_fd(), image.as_fd(), BLOCK, true);
         let bound = match direct {
             // A file system without direct access.
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
-                sys::configure_loop_device(device.as_fd(), image.as_fd(), false)
+                sys::configure_loop_device(file.as_fd(), image.as_fd(), BLOCK, false)
             }
             other => other,
         };
         match bound {
-            Ok(()) => return Ok(LoopDevice { path, _open: device }),
+            Ok(()) => return Ok(LoopDevice { path, file }),
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {}
             Err(error) => return Err(error).doing(step),
         }
@@ -125,12 +137,12 @@ fn loop_device(image: &File) -> Result<LoopDevice, Failure> {
     Err(io::Error::from(io::ErrorKind::ResourceBusy)).doing(step)
 }
 
-/// Copies an empty file system of that size, making it first if there is none.
-fn copy_template(paths: &Paths, bytes: u64) -> Result<(), Failure> {
+/// Opens an empty file system of that size, making it first if there is none.
+fn template(paths: &Paths, bytes: u64) -> Result<File, Failure> {
     let step = "make the writable layer's file system";
     let containers = paths.directory().parent().unwrap_or(paths.directory());
     let templates = containers.join(".templates");
-    let template = templates.join(format!("ext4-{bytes}.img"));
+    let template = templates.join(format!("ext4-{BLOCK}-{bytes}.img"));
     if !template.exists() {
         fs::create_dir_all(&templates).doing(step)?;
         // Several may do this at once, each for itself; the last one's stays.
@@ -138,13 +150,14 @@ fn copy_template(paths: &Paths, bytes: u64) -> Result<(), Failure> {
         make_file_system(&own, bytes).doing(step)?;
         fs::rename(&own, &template).doing(step)?;
     }
-    copy_sparse(&template, &paths.disk(), bytes).doing("copy the writable layer's file system")
+    File::open(&template).doing(step)
 }
 
 fn make_file_system(path: &Path, bytes: u64) -> io::Result<()> {
     File::create(path)?.set_len(bytes)?;
     let made = Command::new("mkfs.ext4")
-        .args(["-q", "-F", "-m", "0", "-O", "^has_journal,^resize_inode,sparse_super2"])
+        .args(["-q", "-F", "-m", "0", "-b", &BLOCK.to_string()])
+        .args(["-O", "^has_journal,^resize_inode,sparse_super2"])
         .args(["-E", "lazy_itable_init=1,nodiscard,root_owner=0:0"])
         .arg(path)
         .env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin")
@@ -158,19 +171,16 @@ fn make_file_system(path: &Path, bytes: u64) -> io::Result<()> {
 }
 
 /// Copies only what is not a hole.
-fn copy_sparse(from: &Path, to: &Path, bytes: u64) -> io::Result<()> {
-    let from = File::open(from)?;
-    let to = File::create(to)?;
-    to.set_len(bytes)?;
+fn copy_sparse(from: &File, to: &File) -> io::Result<()> {
     let mut position = 0;
     let mut buffer = vec![0; 64 << 10];
     loop {
-        let start = match rustix::fs::seek(&from, SeekFrom::Data(position)) {
+        let start = match rustix::fs::seek(from, SeekFrom::Data(position)) {
             Ok(start) => start,
             Err(Errno::NXIO) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
-        let end = rustix::fs::seek(&from, SeekFrom::Hole(start))?;
+        let end = rustix::fs::seek(from, SeekFrom::Hole(start))?;
         let mut at = start;
         while at < end {
             let wanted = buffer.len().min((end - at) as usize);
