@@ -50,7 +50,7 @@ pub struct HostConfig {
 }
 
 impl HostConfig {
-    /// What is usual, for the server that re-executes itself as `… shim DIRECTORY`.
+    /// What is usual, for the server that re-executes itself as `… shim GROUP`.
     pub fn new(containers: PathBuf, cgroup_parent: String) -> Self {
         Self {
             containers,

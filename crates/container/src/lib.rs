@@ -2,7 +2,7 @@
 //!
 //! Each container is held by a *shim*: a small single-threaded process that sets it up, collects
 //! what it prints, enforces its limits and notes how it ended. The shim is no child of the server
-//! that started it, so that containers run on while the server restarts. Everything that a later
+//! that had it started, so that containers run on while the server restarts. Everything that a later
 //! server needs lies in the container's directory ([`bundle::Paths`]).
 //!
 //! [`host::Host`] is what the rest of Kigo uses: it starts shims, talks to them over their sockets

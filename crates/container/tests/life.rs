@@ -2,6 +2,7 @@
 
 mod support;
 
+use container::Bundle;
 use container::protocol::Request;
 use engine::{Mount, Status};
 use std::fs;
@@ -95,6 +96,29 @@ async fn a_shim_whose_container_does_not_come_goes_away() {
     drop(begun);
     machine.host.cleanup(spec.id).await.unwrap();
     assert!(!machine.host.paths(spec.id).directory().exists());
+    machine.clean().await;
+}
+
+#[tokio::test]
+async fn a_container_whose_spec_is_written_begins_also_if_its_server_dies_that_moment() {
+    let machine = Machine::new();
+    let spec = shell("echo begun; sleep 1000");
+    let config = machine.host.config();
+    let begun = machine.host.begin(spec.id, spec.limits.disk).unwrap().unwrap();
+    let bundle = Bundle {
+        spec: spec.clone(),
+        layers: machine.layers(),
+        network: None,
+        cgroup_parent: config.cgroup_parent.clone(),
+        uid_base: config.uid_base,
+        spool_limit: config.spool_limit,
+        ownership: config.ownership,
+        runtime: None,
+    };
+    container::state::write_json(&machine.host.paths(spec.id).spec(), &bundle).unwrap();
+    assert_eq!(machine.host.observe(spec.id).unwrap().status, Status::Creating);
+    drop(begun);
+    machine.until_printed(spec.id, "begun").await;
     machine.clean().await;
 }
 

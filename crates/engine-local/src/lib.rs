@@ -48,7 +48,7 @@ pub struct LocalConfig {
 }
 
 impl LocalConfig {
-    /// What is usual, for a program that runs shims as `… shim DIRECTORY`.
+    /// What is usual, for a program that runs the stem as `… shim GROUP`.
     pub fn new(data_dir: PathBuf) -> Self {
         let shim = HostConfig::new(PathBuf::new(), String::new()).shim;
         Self {

@@ -60,8 +60,8 @@ const LOCAL: &[&str] = &["server", "env", "stack", "purge", "hook", "--version",
 fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1);
     let first = words.next().and_then(|word| word.into_string().ok()).unwrap_or_default();
-    // The shim holds one dyno for as long as it lives: it must reach its own code before anything
-    // else is set up.
+    // Shims are forked from this process, which must have one thread and no more memory than it
+    // needs: it must reach its own code before anything else is set up.
     if first == "shim" {
         container::shim::main(words);
     }

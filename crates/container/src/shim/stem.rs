@@ -25,8 +25,15 @@ pub(super) struct Forked {
     pub lock: File,
     pub line: Line,
     pub warnings: Vec<String>,
+    /// Until it is detached.
+    way: Option<Way>,
+}
+
+/// What a shim needs to get from where it was born to where it lives.
+struct Way {
     log: OwnedFd,
     door: Door,
+    /// It was born in the group behind the door.
     in_group: bool,
 }
 
@@ -48,18 +55,9 @@ pub(super) fn serve(socket: OwnedFd, parent: &str) -> Result<Option<Forked>, Fai
             Ok((sys::Forked::Child, in_group)) => {
                 // Calls are for the stem to hear.
                 drop(socket);
+                let way = Some(Way { log, door, in_group });
                 let lock = lock.into();
-                return Ok(Some(Forked {
-                    paths,
-                    disk,
-                    hierarchies,
-                    lock,
-                    line,
-                    warnings,
-                    log,
-                    door,
-                    in_group,
-                }));
+                return Ok(Some(Forked { paths, disk, hierarchies, lock, line, warnings, way }));
             }
             Err(error) => line.fail(&format!("the shim could not be forked: {error}")),
         }
@@ -72,8 +70,9 @@ impl Forked {
     /// nobody who ends the server ends the shim as well.
     pub(super) fn detach(&mut self) -> Result<(), Failure> {
         sys::reap_automatically(false);
+        let Some(Way { log, door, in_group }) = self.way.take() else { return Ok(()) };
         for stream in [1, 2] {
-            sys::redirect(self.log.as_fd(), stream).doing("take the log")?;
+            sys::redirect(log.as_fd(), stream).doing("take the log")?;
         }
         // Whoever looks for the shim of a container finds it by this; a name is nothing to fail for.
         let id = self.paths.directory().file_name().unwrap_or_default();
@@ -83,10 +82,10 @@ impl Forked {
         if (given.dev(), given.ino()) != (wanted.dev(), wanted.ino()) {
             return Err(io::Error::other("it is another file")).doing("take the container's lock");
         }
-        if !self.in_group {
-            self.warnings.extend(self.door.admit(std::process::id() as i32));
+        if !in_group {
+            self.warnings.extend(door.admit(std::process::id() as i32));
         }
-        if let Err(error) = self.door.enter() {
+        if let Err(error) = door.enter() {
             self.warnings.push(format!("the shim could not enter its control groups: {error}"));
         }
         rustix::process::setsid().doing("leave the server's session")?;
