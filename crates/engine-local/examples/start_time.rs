@@ -1,11 +1,21 @@
 //! How long a container takes from being asked for to its first line, by the engine and by `crun`:
 //! `cargo run --release -p engine-local --example start_time -- ROUNDS CRUN SHIM…`.
 //!
-//! They take turns. The engine does all of its work within the measured time: the layers' overlay,
-//! the limited disk, address, network interface and namespace, control groups, shim. `crun run`
-//! finds its root mounted and gets an empty network namespace; it is started where no mixed tree of
-//! control groups is in its way, and its configuration (limits, system call filter, no
-//! capabilities, id mapping) is what the engine itself writes for it.
+//! They take turns, and each is measured to the program's first line, in the same root, with the same
+//! limits, system call filter, namespaces and mapping of ids. Where they are not alike:
+//!
+//! - The engine does all of its work within the measured time: the layers' overlay, the limited
+//!   disk, address, network interface and namespace with routes, control groups, shim; and the line
+//!   comes by way of shim, spool and engine. `crun run` finds its root mounted, gets a network
+//!   namespace with nothing in it, and writes the line into a pipe that is read here.
+//! - The engine's stem runs already, as in a server that has started one dyno before; a program that
+//!   nobody keeps, as crun is, has to be loaded each time.
+//! - With control groups of version 1 crun moves its process into them, for which the kernel makes
+//!   every processor come by; the engine's enter by themselves (`container::cgroup`, `Door`). That
+//!   is a part of the difference which a machine with version 2 alone does not show. crun is started
+//!   where no mixed tree is in its way.
+//!
+//! crun's configuration is what the engine itself writes for an OCI runtime.
 //!
 //! Everything happens in network and mount namespaces of this process's own. Prints two rows of
 //! milliseconds, one figure for each round.
