@@ -40,8 +40,6 @@ exec bash -c "$kigo_command""#;
 const TELL_STATUS: &str = " ; echo \"\u{ffff} heroku-command-exit-status: $?\"";
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// Heroku's prompt: `~ $ `, the directory in blue.
-const PROMPT: &str = r"\[\033[01;34m\]\w\[\033[00m\] \[\033[01;32m\]$ \[\033[00m\]";
 /// User and group id of `dyno` in every stack.
 const USER: u32 = 1000;
 
@@ -91,7 +89,7 @@ pub(crate) fn container(
         labels: labels(dyno, terminal),
         image: source.image,
         command: ["/bin/bash", "-c", START, "bash", &told(&dyno.command)].map(str::to_owned).into(),
-        env: environment(dyno, source, image_env, terminal),
+        env: environment(dyno, source, image_env),
         working_dir: "/app".into(),
         hostname: dyno.id.to_string(),
         user: USER,
@@ -146,13 +144,9 @@ fn environment(
     dyno: &Dyno,
     source: &Source,
     image_env: BTreeMap<String, String>,
-    terminal: Terminal,
 ) -> BTreeMap<String, String> {
     let mut env = BTreeMap::from([("PATH".to_owned(), PATH.to_owned())]);
     env.extend(image_env);
-    if terminal != Terminal::Log {
-        env.insert("PS1".into(), PROMPT.into());
-    }
     env.extend(source.vars.0.clone());
     env.extend(dyno.env.clone());
     if let Some(host) = &source.metadata {
@@ -398,7 +392,7 @@ mod tests {
         };
         let spec = spec(&run, &source(&[("B", "config")], None));
         assert_eq!(spec.terminal, Terminal::Pty { columns: 120, rows: 24 });
-        assert_eq!((spec.env["B"].as_str(), spec.env["PS1"].as_str()), ("client", PROMPT));
+        assert_eq!(spec.env["B"], "client");
         assert_eq!(spec.time_limit, Some(Duration::from_mins(1)));
         assert!(!spec.env.contains_key("PORT"));
         assert_eq!(terminal(&Dyno { no_tty: true, ..run }), Terminal::Pipes);

@@ -185,12 +185,15 @@ pub(crate) fn one_off_dynos(server: &Server) -> Result<()> {
             "echo $MORE $LESS; pwd; whoami",
         ])?;
         run.ok()?.says("1 0")?.says("/app")?.says("dyno")?;
+        let prompt = app.heroku(&["run", "--", "bash -ic 'echo \"$PS1\"'"])?;
+        prompt.ok()?.says(r"\[\033[01;34m\]\w")?;
+        // More than all pipes on the way hold: `cat` prints while it is still being told more.
+        let long = "through the pipe\n".repeat(100_000);
+        std::fs::write(server.folder("one-off-input"), &long)?;
         let mut piped = server.heroku_command(&["run", "--no-tty", "--app", "one-off-app", "--", "cat"])?;
-        let mut child = piped.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        child.stdin.take().context("stdin")?.write_all(b"through the pipe\n")?;
-        let output = child.wait_with_output()?;
-        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-        ensure!(printed.contains("through the pipe"), "input reaches the dyno: {output:?}");
+        let output = piped.stdin(std::fs::File::open(server.folder("one-off-input"))?).output()?;
+        let printed = String::from_utf8_lossy(&output.stdout);
+        ensure!(printed.contains(&long), "input reaches the dyno: {} bytes come back", printed.len());
         app.heroku(&["run:detached", "echo detached as $DYNO"])?.ok()?.says("run.")?;
         app.logs_say("detached as run.").await?;
         let log = app.logs_say("State changed from up to complete").await?;
