@@ -9,6 +9,7 @@ use futures_util::{Stream, StreamExt};
 use std::future::Future;
 use std::io;
 use std::time::Duration;
+use tokio::time::{Instant, interval_at};
 
 /// Adds `beat` to a stream whenever nothing has come for `pause`, so that neither end nor anything
 /// between them takes the connection for dead. Ends cleanly as soon as `stop` is over.
@@ -18,7 +19,8 @@ pub(crate) fn with_heartbeat(
     pause: Duration,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-    let timed = tokio_stream::StreamExt::timeout_repeating(stream, tokio::time::interval(pause));
+    let timed =
+        tokio_stream::StreamExt::timeout_repeating(stream, interval_at(Instant::now() + pause, pause));
     timed.map(move |item| item.unwrap_or_else(|_elapsed| Ok(Bytes::from_static(beat)))).take_until(stop)
 }
 
@@ -32,6 +34,8 @@ mod tests {
         let (sender, receiver) = tokio::sync::mpsc::channel(4);
         let stream = tokio_stream::wrappers::ReceiverStream::new(receiver);
         let mut beating = Box::pin(with_heartbeat(stream, b":\n", pause, std::future::pending()));
+        let early = tokio::time::timeout(pause / 2, beating.next()).await;
+        assert!(early.is_err(), "what begins in time has no beat in it");
         sender.send(Ok(Bytes::from_static(b"line"))).await.unwrap();
         let mut seen = Vec::new();
         while seen.len() < 3 {
