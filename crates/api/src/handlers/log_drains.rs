@@ -5,6 +5,7 @@ use crate::ranges::{Page, Range};
 use crate::{Api, ApiError, present};
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::IntoResponse;
 use http::StatusCode;
 use wire::log_drain::{Create, LogDrain};
 
@@ -30,15 +31,19 @@ pub(crate) async fn info(
     Ok(Json(present::log_drain(&info)))
 }
 
+/// What the official CLI prints beside "Successfully added drain".
+const WARNING: [(&str, &str); 1] =
+    [("x-heroku-warning", "Kigo keeps log drains, but does not send anything to them yet.")];
+
 /// `POST /apps/{app}/log-drains`
 pub(crate) async fn create(
     State(api): State<Api>,
     Login(actor): Login,
     Path(app): Path<String>,
     Body(body): Body<Create>,
-) -> Result<(StatusCode, Json<LogDrain>), ApiError> {
+) -> Result<impl IntoResponse, ApiError> {
     let info = ops::drains::create(api.ops(), &actor, &app, &body.url).await?;
-    Ok((StatusCode::CREATED, Json(present::log_drain(&info))))
+    Ok((StatusCode::CREATED, WARNING, Json(present::log_drain(&info))))
 }
 
 /// `DELETE /apps/{app}/log-drains/{drain}`
