@@ -52,7 +52,9 @@ async fn a_log_is_read_as_events_and_gone_on_with() {
     let path = session(&world, &app, json!({"lines": 2, "dyno": "web"})).await;
     let answer = world.send("GET", &path, &EVENTS, "").await;
     assert_eq!(answer.header("content-type"), "text/event-stream");
-    let seen = events(&String::from_utf8_lossy(&answer.bytes));
+    let text = String::from_utf8_lossy(&answer.bytes);
+    assert!(text.ends_with("retry: 100\n\n"), "the official CLI is not kept waiting: {text}");
+    let seen = events(&text);
     assert_eq!(seen.iter().map(|event| &event.1[..]).collect::<Vec<_>>(), ["two", "three"]);
 
     print(&world, &app, &["four"]).await;

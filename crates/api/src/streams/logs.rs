@@ -17,9 +17,11 @@ use jiff::Timestamp;
 use logs::{LineId, TailLine};
 use std::io;
 
-/// Sent last: after so many milliseconds the reader comes back. The official CLI gives up if nobody
-/// answers then, so a server that restarts gets time to do so.
-const RETRY: &[u8] = b"retry: 10000\n\n";
+/// Sent last to who follows the log: after so many milliseconds the reader comes back. The official
+/// CLI gives up if nobody answers then, so a server that restarts gets time to do so.
+const COME_BACK: &[u8] = b"retry: 10000\n\n";
+/// Sent last to who does not. The official CLI does not come back, but waits for as long before it ends.
+const DONE: &[u8] = b"retry: 100\n\n";
 /// A comment, which readers pass over.
 const BEAT: &[u8] = b":\n\n";
 
@@ -48,8 +50,9 @@ pub(crate) async fn read(
     });
     let stop = api.shutdown().cancelled_owned();
     let body = if events {
-        let retry = futures_util::stream::iter([Ok(Bytes::from_static(RETRY))]);
-        Body::from_stream(with_heartbeat(lines, BEAT, api.config().heartbeat, stop).chain(retry))
+        let last = Bytes::from_static(if session.tail { COME_BACK } else { DONE });
+        let last = futures_util::stream::iter([Ok(last)]);
+        Body::from_stream(with_heartbeat(lines, BEAT, api.config().heartbeat, stop).chain(last))
     } else {
         Body::from_stream(lines.take_until(stop))
     };
