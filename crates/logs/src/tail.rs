@@ -84,9 +84,12 @@ async fn run(
     let _ = written.await;
     let mut head = app.head.clone();
     let dir = app.dir.clone();
+    // Who does not follow wants what there is now, and not to race with an app that prints a lot.
+    // The head is 0 until something is written, and then all that there is is older.
+    let end = Some(*head.borrow()).filter(|head| *head > 0 && !query.follow).map(LineId);
     // Only the head is needed from here on: a reader must not keep a removed app's task alive.
     drop(app);
-    let mut cursor = blocking(move || Cursor::open(dir, query)).await?;
+    let mut cursor = blocking(move || Cursor::open(dir, query, end)).await?;
     let mut live = false;
     loop {
         head.mark_unchanged();
@@ -144,6 +147,8 @@ struct Cursor {
     query: Query,
     /// The first line that was not looked at yet.
     next: LineId,
+    /// The last line that is to be looked at.
+    end: Option<LineId>,
     /// When the last line that was looked at was written.
     reached: Option<Timestamp>,
     /// The segment being read; `None` before the first and after a jump.
@@ -151,12 +156,12 @@ struct Cursor {
 }
 
 impl Cursor {
-    fn open(dir: PathBuf, query: Query) -> io::Result<Self> {
+    fn open(dir: PathBuf, query: Query, end: Option<LineId>) -> io::Result<Self> {
         let next = match query.after {
             Some(LineId(after)) => LineId(after.saturating_add(1)),
-            None => newest_matching(&dir, &query)?,
+            None => newest_matching(&dir, &query, end)?,
         };
-        Ok(Self { dir, query, next, reached: None, open: None })
+        Ok(Self { dir, query, next, end, reached: None, open: None })
     }
 
     /// Goes on at `id`; tells how many lines that leaves out.
@@ -171,6 +176,9 @@ impl Cursor {
     fn read(&mut self, limit: usize) -> io::Result<(Vec<TailLine>, bool)> {
         let mut lines = Vec::new();
         loop {
+            if self.has_ended() {
+                return Ok((lines, true));
+            }
             let Some((current, mut reader)) = self.take_reader()? else {
                 return Ok((lines, true));
             };
@@ -178,7 +186,7 @@ impl Cursor {
             let successor = segment::list(&self.dir)?.into_iter().find(|first| *first > current);
             reader.read(|record| {
                 self.look_at(record, &mut lines);
-                lines.len() < limit
+                lines.len() < limit && !self.has_ended()
             })?;
             if lines.len() >= limit {
                 self.open = Some((current, reader));
@@ -192,6 +200,11 @@ impl Cursor {
             self.next = self.next.max(LineId(successor));
             self.open = None;
         }
+    }
+
+    /// Whether the last line that is wanted was looked at.
+    fn has_ended(&self) -> bool {
+        self.end.is_some_and(|end| self.next > end)
     }
 
     fn look_at(&mut self, record: Record, lines: &mut Vec<TailLine>) {
@@ -224,8 +237,8 @@ impl Cursor {
     }
 }
 
-/// Where the newest `query.lines` matching lines begin.
-fn newest_matching(dir: &std::path::Path, query: &Query) -> io::Result<LineId> {
+/// Where the newest `query.lines` matching lines up to `limit` begin.
+fn newest_matching(dir: &std::path::Path, query: &Query, limit: Option<LineId>) -> io::Result<LineId> {
     let segments = segment::list(dir)?;
     let mut missing = query.lines;
     let mut end = None;
@@ -243,6 +256,9 @@ fn newest_matching(dir: &std::path::Path, query: &Query) -> io::Result<LineId> {
         };
         reader.read(|record| {
             if let Record::Line(stored) = record {
+                if limit.is_some_and(|limit| stored.id > limit) {
+                    return false;
+                }
                 last = stored.id.0;
                 if missing > 0 && query.matches(&stored.line) {
                     if ids.len() == missing {

@@ -176,3 +176,32 @@ async fn a_disk_that_takes_nothing_is_an_error_for_output_and_a_loss_for_lines()
     assert!(got[0].contains("1 messages dropped"), "{got:?}");
     assert_eq!(got[1], "kept by its spool");
 }
+
+#[tokio::test]
+async fn who_asks_for_what_there_is_gets_no_more_however_much_is_printed() {
+    let (_dir, logs) = logs(|config| {
+        config.segment_bytes = 3000;
+        config.sync_interval = Duration::ZERO;
+    });
+    let app = AppId::new();
+    for n in 1..=1000 {
+        logs.append(app, line("web.1", n));
+    }
+    for wanted in [3, 600] {
+        logs.flush().await;
+        let mut tail = logs.tail(app, last(wanted));
+        let first: usize = text(&tail.next().await.unwrap()).parse().unwrap();
+        // The app prints as long as it is read.
+        let (mut got, mut next) = (1, first + wanted);
+        while let Some(line) = tail.next().await {
+            assert_eq!(text(&line), (first + got).to_string());
+            got += 1;
+            for n in next..next + 2 {
+                logs.append(app, self::line("web.1", n));
+            }
+            next += 2;
+            logs.flush().await;
+        }
+        assert_eq!(got, wanted);
+    }
+}
