@@ -23,8 +23,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-/// Lines that are handed to the log at once, at most.
-const BATCH: usize = 1024;
+/// Lines that are handed to the log at once, at most, and about as many bytes.
+const BATCH: usize = 16 * 1024;
+const BATCH_BYTES: usize = 1 << 20;
+/// A container that has so many lines ready at once prints a lot. Each batch waits for the disk, so
+/// then it is worth waiting this long for more.
+const MANY: usize = 64;
+const MORE: Duration = Duration::from_millis(2);
 /// After a failure a container's output rests this long.
 const REST: Duration = Duration::from_secs(1);
 
@@ -211,8 +216,71 @@ impl Carrier {
     }
 }
 
-/// The next line and what is there behind it without waiting.
+/// The next line and what is there behind it: without waiting, unless there is a lot.
 async fn next_batch(lines: &mut mpsc::Receiver<OutputLine>) -> Option<Vec<OutputLine>> {
     let mut batch = Vec::new();
-    if lines.recv_many(&mut batch, BATCH).await == 0 { None } else { Some(batch) }
+    if lines.recv_many(&mut batch, BATCH).await == 0 {
+        return None;
+    }
+    let mut bytes = bytes(&batch);
+    let busy = batch.len() >= MANY;
+    while busy && batch.len() < BATCH && bytes < BATCH_BYTES {
+        let before = batch.len();
+        match tokio::time::timeout(MORE, lines.recv_many(&mut batch, BATCH - before)).await {
+            Ok(1..) => bytes += self::bytes(&batch[before..]),
+            // It rests, or has ended.
+            Ok(0) | Err(_) => break,
+        }
+    }
+    Some(batch)
+}
+
+fn bytes(lines: &[OutputLine]) -> usize {
+    let length = |line: &OutputLine| match &line.content {
+        OutputContent::Line(text) => text.len(),
+        OutputContent::Dropped(_) => 0,
+    };
+    lines.iter().map(length).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(sequence: u64, length: usize) -> OutputLine {
+        let content = OutputContent::Line(vec![b'x'; length].into());
+        OutputLine { sequence, time: jiff::Timestamp::UNIX_EPOCH, content }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn batches_grow_with_what_there_is_and_not_beyond_their_bounds() {
+        for (count, length, batches) in [
+            (MANY as u64 - 1, 10, 1),
+            (5 * MANY as u64, 10, 1),
+            (BATCH as u64 + 1, 10, 2),
+            (300, BATCH_BYTES / 100, 2),
+        ] {
+            let (sender, mut receiver) = mpsc::channel(256);
+            let printing = tokio::spawn(async move {
+                for sequence in 0..count {
+                    sender.send(line(sequence, length)).await.unwrap();
+                }
+                // Quiet, and not at its end: what is there is handed on.
+                tokio::time::sleep(2 * MORE).await;
+            });
+            // A container that was busy when nobody looked has filled the channel.
+            while receiver.len() < 256.min(count as usize) {
+                tokio::task::yield_now().await;
+            }
+            let (mut seen, mut got) = (Vec::new(), 0);
+            while let Some(batch) = next_batch(&mut receiver).await {
+                assert!(batch.len() <= BATCH && bytes(&batch) < BATCH_BYTES + 257 * length);
+                got += 1;
+                seen.extend(batch.iter().map(|line| line.sequence));
+            }
+            assert_eq!(seen, (0..count).collect::<Vec<_>>());
+            assert_eq!(got, batches, "{count} lines of {length}");
+            printing.await.unwrap();
+        }
+    }
 }
