@@ -306,7 +306,10 @@ impl<'a> Loop<'a> {
                     return Reply::Refused(Refusal::Failed(error.to_string()));
                 }
             }
-            Request::Acknowledge { sequence } => self.spool.acknowledge(sequence),
+            Request::Acknowledge { sequence } => {
+                self.spool.acknowledge(sequence);
+                self.publish_output();
+            }
         }
         Reply::Done
     }
@@ -395,7 +398,7 @@ impl<'a> Loop<'a> {
         while self.bundle.spec.terminal == Terminal::Log && self.drain_output() {}
         let now = Timestamp::now();
         self.lines.flush(|line| self.spool.push(line, now));
-        self.spool.finish(now);
+        self.spool.finish();
         self.exit.out_of_memory |= self.memory.as_ref().is_some_and(|memory| memory.kills() > 0);
         if self.stopping && !self.launched.was_started() {
             // It was asked to end before it had begun.

@@ -18,8 +18,8 @@ pub struct Spool {
     /// Sequence of the newest record that is in a segment.
     written: u64,
     batch: Batch,
-    /// Lines lost since the last record.
-    dropped: u64,
+    /// Lines lost since the last record, and when the first of them came.
+    dropped: Option<(u64, Timestamp)>,
 }
 
 struct Segment {
@@ -35,6 +35,8 @@ struct Batch {
     records: u64,
     /// How many lines would be lost with it, those counted in its notes included.
     lines: u64,
+    /// The time of its first record.
+    since: Option<Timestamp>,
 }
 
 /// A batch is written when it has grown to this; also at every [`Spool::flush`].
@@ -53,7 +55,7 @@ impl Spool {
             current: None,
             written: 0,
             batch: Batch::default(),
-            dropped: 0,
+            dropped: None,
         })
     }
 
@@ -65,12 +67,12 @@ impl Spool {
     /// Appends one line of at most [`MAX_LINE`] bytes; a longer one loses its end.
     pub fn push(&mut self, line: &[u8], time: Timestamp) {
         let line = &line[..line.len().min(MAX_LINE)];
-        let note = if self.dropped > 0 { HEADER + 8 } else { 0 };
+        let note = if self.dropped.is_some() { HEADER + 8 } else { 0 };
         if self.bytes() + (HEADER + line.len() + note) as u64 > self.limit {
-            self.dropped += 1;
+            self.drop_lines(1, time);
             return;
         }
-        self.note_dropped(time);
+        self.note_dropped();
         self.record(KIND_LINE, line, 1, time);
         if self.batch.bytes.len() >= BATCH {
             self.flush();
@@ -87,21 +89,29 @@ impl Spool {
         match self.append(&batch) {
             Ok(()) => self.written += batch.records,
             // Nobody has seen these sequences: they are given out again.
-            Err(_) => self.dropped += batch.lines,
+            Err(_) => self.drop_lines(batch.lines, batch.since.unwrap_or_default()),
         }
         batch.bytes.clear();
         self.batch = Batch { bytes: batch.bytes, ..Batch::default() };
     }
 
     /// Writes what is still held back, with a note of dropped lines if there are any.
-    pub fn finish(&mut self, time: Timestamp) {
+    pub fn finish(&mut self) {
         self.flush();
-        self.note_dropped(time);
+        self.note_dropped();
         self.flush();
     }
 
-    /// Frees the segments whose records all have sequences up to `sequence`.
+    /// Frees the segments whose records all have sequences up to `sequence`. If that makes room
+    /// after lines were dropped, a note of them waits for the next [`Spool::flush`].
     pub fn acknowledge(&mut self, sequence: u64) {
+        self.free(sequence);
+        if self.bytes() < self.limit {
+            self.note_dropped();
+        }
+    }
+
+    fn free(&mut self, sequence: u64) {
         while let Some(front) = self.segments.front() {
             let current = self.segments.len() == 1;
             // The current segment is worth a new file only when it has some size.
@@ -121,10 +131,14 @@ impl Spool {
         self.segments.iter().map(|segment| segment.bytes).sum::<u64>() + self.batch.bytes.len() as u64
     }
 
-    fn note_dropped(&mut self, time: Timestamp) {
-        let count = std::mem::take(&mut self.dropped);
-        if count > 0 {
-            self.record(KIND_DROPPED, &count.to_le_bytes(), count, time);
+    fn drop_lines(&mut self, count: u64, time: Timestamp) {
+        let (before, since) = self.dropped.unwrap_or((0, time));
+        self.dropped = Some((before + count, since));
+    }
+
+    fn note_dropped(&mut self) {
+        if let Some((count, since)) = self.dropped.take() {
+            self.record(KIND_DROPPED, &count.to_le_bytes(), count, since);
         }
     }
 
@@ -135,6 +149,7 @@ impl Spool {
         self.batch.bytes.extend_from_slice(content);
         self.batch.records += 1;
         self.batch.lines += lines;
+        self.batch.since.get_or_insert(time);
     }
 
     fn append(&mut self, batch: &Batch) -> io::Result<()> {
