@@ -76,11 +76,16 @@ impl Repositories {
             script.push(b'\'');
         }
         script.push(b'\n');
+        let path = hooks.join("pre-receive");
+        // A server that has nothing new to write starts on a full disk, too.
+        if std::fs::read(&path).is_ok_and(|known| known == script) {
+            return Ok(());
+        }
         // Renamed into place: a push of a server that is just ending may be about to run it.
         let fresh = hooks.join(format!(".pre-receive-{}", Uuid::new_v4()));
         std::fs::write(&fresh, script)?;
         std::fs::set_permissions(&fresh, PermissionsExt::from_mode(0o700))?;
-        std::fs::rename(fresh, hooks.join("pre-receive"))
+        std::fs::rename(fresh, path)
     }
 
     fn hooks(&self) -> PathBuf {

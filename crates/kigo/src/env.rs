@@ -7,7 +7,7 @@
 use crate::config::Config;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use std::fmt::Write;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Where a server can be reached, as its clients see it. The server writes it down at each start,
@@ -31,14 +31,26 @@ fn bundle_path(ca: &Path) -> PathBuf {
     ca.with_file_name("bundle.pem")
 }
 
-/// Writes the bundle afresh, at each start of the server.
+/// Writes the bundle, at each start of the server.
 pub(crate) fn write_bundle(ca: &Path) -> Result<()> {
     let named = std::env::var_os("SSL_CERT_FILE").map_or_else(|| SYSTEM_BUNDLE.into(), PathBuf::from);
     // A machine without any is no error: then the local one is all there is.
     let mut text = std::fs::read(named).unwrap_or_default();
     text.extend(std::fs::read(ca).with_context(|| format!("cannot read {}", ca.display()))?);
-    let path = bundle_path(ca);
-    std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    write(&bundle_path(ca), &text)
+}
+
+/// Writes a file, all or nothing. One that is so already is left alone, so that a server which has
+/// nothing new to write starts on a full disk, too.
+fn write(path: &Path, text: &[u8]) -> Result<()> {
+    if std::fs::read(path).is_ok_and(|known| known == text) {
+        return Ok(());
+    }
+    let mut fresh = path.as_os_str().to_owned();
+    fresh.push(".new");
+    std::fs::write(&fresh, text)
+        .and_then(|()| std::fs::rename(&fresh, path))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 impl Endpoints {
@@ -46,13 +58,9 @@ impl Endpoints {
         data_dir.join("endpoints.json")
     }
 
-    /// Writes the file, all or nothing.
+    /// Writes the file.
     pub(crate) fn write(&self, data_dir: &Path) -> Result<()> {
-        let path = Self::path(data_dir);
-        let fresh = path.with_extension("new");
-        let text = serde_json::to_string_pretty(self)?;
-        std::fs::write(&fresh, text).with_context(|| format!("cannot write {}", fresh.display()))?;
-        std::fs::rename(&fresh, &path).with_context(|| format!("cannot write {}", path.display()))
+        write(&Self::path(data_dir), serde_json::to_string_pretty(self)?.as_bytes())
     }
 
     fn read(data_dir: &Path) -> Result<Self> {

@@ -4,6 +4,7 @@ mod config;
 mod data_dir;
 mod env;
 mod purge;
+mod reserve;
 mod server;
 mod stack;
 

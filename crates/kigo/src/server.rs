@@ -18,6 +18,7 @@ mod settings;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::env::Endpoints;
+use crate::reserve;
 use anyhow::{Context, Result};
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -34,6 +35,7 @@ use prometheus_client::registry::Registry;
 use reconcile::Outputs;
 use rendezvous::Rendezvous;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Keys, Store};
@@ -135,6 +137,9 @@ async fn serve(config: &Config) -> Result<()> {
     let fresh = tokio::spawn(async move { certificates.keep_fresh().await });
     crate::env::write_bundle(&bound.endpoints.ca)?;
     bound.endpoints.write(&config.data_dir)?;
+    if let Err(error) = reserve::keep(&config.data_dir) {
+        warn!(%error, "cannot keep room for a start on a full disk");
+    }
     info!(api = bound.endpoints.api_url, apps = bound.endpoints.app_url, "listening");
 
     prepare(&base, config, &health, &shutdown).await;
@@ -182,9 +187,7 @@ async fn bind(config: &Config, capacity: Capacity, certificates: &Certificates) 
 
 async fn base(config: &Config, bound: &Bound, certificates: Certificates) -> Result<Base> {
     let data = &config.data_dir;
-    let given = std::env::var("KIGO_MASTER_KEY").ok();
-    let keys = Keys::load(data, given.as_deref()).context("cannot read the master key")?;
-    let store = Store::open(data, keys).await.context("cannot open the database")?;
+    let store = open_store(data).await.context("cannot open the database")?;
     let images = ImageStore::open(data)?;
     let logs = Logs::open(logs::Config::new(data.join("logs")))?;
     let settings = ops::Settings {
@@ -202,6 +205,18 @@ async fn base(config: &Config, bound: &Bound, certificates: Certificates) -> Res
     let builder =
         Builder::new(engine.clone(), images.clone(), data.clone(), settings::build_settings(config));
     Ok(Base { ops, images, logs, engine, builder, certificates, outputs: Outputs::new(data) })
+}
+
+async fn open_store(data: &Path) -> Result<Store> {
+    let given = std::env::var("KIGO_MASTER_KEY").ok();
+    let keys = || Keys::load(data, given.as_deref()).context("cannot read the master key");
+    match Store::open(data, keys()?).await {
+        Err(error) if ops::is_disk_full(&error) && reserve::give_up(data) => {
+            warn!("the disk is full: starting with the room that was kept for that; make more");
+            Ok(Store::open(data, keys()?).await?)
+        }
+        opened => Ok(opened?),
+    }
 }
 
 fn deps(base: &Base, routes: &router::Routes) -> reconcile::Deps {

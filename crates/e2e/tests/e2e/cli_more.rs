@@ -193,7 +193,7 @@ impl SmallDisk {
     fn fill(&self) -> Result<()> {
         std::fs::create_dir_all(self.fillers())?;
         let mut size = 256 << 20;
-        let mut number = 0;
+        let mut number = std::fs::read_dir(self.fillers())?.count();
         while size >= 4096 {
             number += 1;
             let file = self.fillers().join(number.to_string());
@@ -257,6 +257,15 @@ async fn full_disk(server: &Server, disk: &SmallDisk) -> Result<()> {
     app.write_web("after")?;
     app.commit("second")?;
     app.push()?.fails()?.says("The disk of this server is full")?;
+    app.answers("before from web.1").await?;
+    // However the server ends on a full disk, the next one serves what runs.
+    server.kill()?;
+    disk.fill()?;
+    server.start_again().await?;
+    app.answers("before from web.1").await?;
+    server.stop()?;
+    disk.fill()?;
+    server.start_again().await?;
     app.answers("before from web.1").await?;
     disk.clear()?;
     let (_, vars) = server.api("GET", "/apps/full-app/config-vars", None).await?;
