@@ -148,6 +148,9 @@ pub(crate) fn an_uploaded_slug_runs(server: &Server) -> Result<()> {
             "use IO::Socket::INET; my $s = IO::Socket::INET->new(LocalPort => $ENV{PORT}, Listen => 5);
              while (my $c = $s->accept) { sysread $c, my $in, 4096; open my $f, '<', 'answer'; print {$c} <$f>; close $c }\n",
         )?;
+        for number in 0..2000 {
+            app.write(&format!("app/more/{number}"), "so that unpacking takes its time")?;
+        }
         let mut tar = Command::new("tar");
         tar.arg("-czf").arg(&archive).arg("-C").arg(&app.checkout).arg("./app");
         Output::of(&mut tar)?.ok()?;
@@ -159,8 +162,13 @@ pub(crate) fn an_uploaded_slug_runs(server: &Server) -> Result<()> {
         let (status, early) = server.api("POST", "/apps/slug-app/releases", Some(release.clone())).await?;
         ensure!(status == 422 && early["message"] == "This slug was not uploaded yet.", "{status} {early}");
         let put = slug["blob"]["url"].as_str().context("an address")?;
-        let sent = reqwest::Client::new().put(put).body(std::fs::read(&archive)?).send().await?;
-        ensure!(sent.status().is_success(), "upload: {}", sent.status());
+        let archive = std::fs::read(&archive)?;
+        let send = || reqwest::Client::new().put(put).body(archive.clone()).send();
+        // A client that lost its patience sends it again while the first is still unpacked.
+        let (first, second) = tokio::join!(send(), send());
+        for sent in [first?, second?] {
+            ensure!(sent.status().is_success(), "upload: {}", sent.status());
+        }
         let (status, made) = server.api("POST", "/apps/slug-app/releases", Some(release)).await?;
         ensure!(status == 201 && made["current"] == true, "{status} {made}");
         app.answers("from a slug").await?;

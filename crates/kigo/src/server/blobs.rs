@@ -65,7 +65,8 @@ impl Blobs for Uploads {
         let this = Work {
             images: self.images.clone(),
             data: self.builder.data.clone(),
-            scratch: self.scratch.join(slug.id.to_string()),
+            // Of its own: a client may send the same slug twice at a time.
+            scratch: self.scratch.join(uuid::Uuid::new_v4().to_string()),
             stack: slug.stack.clone(),
             process_types: serde_json::to_string(&slug.process_types)
                 .map_err(|error| storage(error.into()))?,
