@@ -25,6 +25,8 @@ pub(crate) fn by(user: &Account, what: impl std::fmt::Display) -> String {
 /// How a version of some source appears in a release's description: eight digits of a commit, as
 /// Heroku shows it, or the start of another name.
 pub(crate) fn short_version(version: &str) -> String {
+    // Versions may have several lines; descriptions and log lines have one.
+    let version = version.split(char::is_control).next().unwrap_or_default();
     let is_commit = version.len() >= 8 && version.bytes().all(|b| b.is_ascii_hexdigit());
     version.chars().take(if is_commit { 8 } else { 40 }).collect()
 }
@@ -39,6 +41,7 @@ mod tests {
             ("954ab53189cd7d8e4e0f2ab0e0e8f2b3d6d3f9aa", "954ab531"),
             ("v1.2.3", "v1.2.3"),
             ("abc", "abc"),
+            ("v1\nDeploy of something else", "v1"),
             ("release of the whole shebang, with many words", "release of the whole shebang, with many "),
         ] {
             assert_eq!(short_version(version), short);

@@ -5,19 +5,21 @@ use domain::{Dyno, DynoKind, DynoState};
 use engine::Usage;
 use jiff::Timestamp;
 use planner::dynos::{Change, Exit, LaunchReason, Settings, StopReason};
+use std::iter;
 
 /// Before a new dyno is started in a place whose last dyno was in state `before`.
 pub(crate) fn launching(why: LaunchReason, before: Option<DynoState>) -> Vec<String> {
-    let from = before.map_or("down", DynoState::as_str);
-    let changed = format!("State changed from {from} to starting");
-    match why {
-        LaunchReason::Missing => Vec::new(),
-        LaunchReason::Release | LaunchReason::Resize | LaunchReason::Restart => {
-            vec!["Restarting".into(), changed]
-        }
-        LaunchReason::Cycling => vec!["Cycling".into(), changed],
-        LaunchReason::Crash => vec!["State changed from crashed to starting".into()],
-    }
+    let from = before.unwrap_or(DynoState::Down);
+    let changed = format!("State changed from {} to starting", from.as_str());
+    let word = match why {
+        LaunchReason::Missing => return Vec::new(),
+        LaunchReason::Crash => return vec!["State changed from crashed to starting".into()],
+        LaunchReason::Release | LaunchReason::Resize | LaunchReason::Restart => "Restarting",
+        LaunchReason::Cycling => "Cycling",
+    };
+    // One that had not come up yet is in the same state again.
+    let changed = (from != DynoState::Starting).then_some(changed);
+    iter::once(word.to_owned()).chain(changed).collect()
 }
 
 /// When a dyno's process is launched. `$PORT` is shown as its value, as on Heroku; other variables
@@ -190,6 +192,20 @@ mod tests {
             Change::Crashed { since: Some(now), at: now, exit, crashes: 1, retry_at: now }
         };
         record(&mut dyno, &change, now, &Settings::default())
+    }
+
+    #[test]
+    fn starts_in_herokus_words() {
+        use LaunchReason::{Crash, Cycling, Missing, Release};
+        for (why, before, expected) in [
+            (Missing, None, &[][..]),
+            (Release, Some(DynoState::Up), &["Restarting", "State changed from up to starting"]),
+            (Release, Some(DynoState::Starting), &["Restarting"]),
+            (Cycling, Some(DynoState::Up), &["Cycling", "State changed from up to starting"]),
+            (Crash, Some(DynoState::Crashed), &["State changed from crashed to starting"]),
+        ] {
+            assert_eq!(launching(why, before), expected, "{why:?} {before:?}");
+        }
     }
 
     #[test]
