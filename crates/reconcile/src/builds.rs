@@ -266,7 +266,7 @@ impl Worker {
             lines.push(format!("       {address} deployed to Kigo"));
         }
         // All or nothing, but for a kill within this one write.
-        say(writer, &format!("{}\n", lines.join("\n"))).await
+        say(writer, &lines.join("\n")).await
     }
 
     /// How many times this build was begun, this time included.

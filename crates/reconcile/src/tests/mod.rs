@@ -31,7 +31,7 @@ async fn a_first_deploy() {
     world.until("all loops took a turn", async || world.ready()).await;
     assert_eq!(
         world.output(OutputId::Build(build)).await,
-        "-----> Building on the kigo-13 stack\n-----> Launching...\n       Released v3\n       http://blog.localhost:8080/ deployed to Kigo\n\n"
+        "-----> Building on the kigo-13 stack\n-----> Launching...\n       Released v3\n       http://blog.localhost:8080/ deployed to Kigo\n"
     );
     let port = rows[0].port.unwrap();
     let start = format!("heroku[web.1]: Starting process with command `node web.js -p {port}`");
