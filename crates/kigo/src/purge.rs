@@ -5,7 +5,8 @@ use crate::data_dir::DataDir;
 use anyhow::{Context, Result, bail};
 use engine_local::{Local, LocalConfig};
 use image::ImageStore;
-use std::io::{BufRead, Write};
+use std::io::{self, BufRead, ErrorKind, Write};
+use std::path::Path;
 
 /// Ends all dynos, takes away their network, control groups and mounts, and removes the data
 /// directory. Asks before it does, unless `yes`.
@@ -31,14 +32,54 @@ pub(crate) fn purge(config: &Config, yes: bool) -> Result<()> {
         anyhow::Ok(())
     })?;
     drop(taken);
-    std::fs::remove_dir_all(data).with_context(|| format!("cannot remove {}", data.display()))
+    remove(data).with_context(|| format!("cannot remove {}", data.display()))
+}
+
+/// Removes a directory with all that is in it. One where a disk is mounted, or that a link leads to,
+/// stays and is empty.
+fn remove(directory: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        if std::fs::symlink_metadata(&path)?.is_dir() {
+            std::fs::remove_dir_all(path)?;
+        } else {
+            std::fs::remove_file(path)?;
+        }
+    }
+    match std::fs::remove_dir(directory) {
+        Err(error) if matches!(error.kind(), ErrorKind::ResourceBusy | ErrorKind::NotADirectory) => Ok(()),
+        other => other,
+    }
 }
 
 #[expect(clippy::print_stderr, reason = "a question for the person who typed the command")]
 fn confirmed(question: &str) -> Result<bool> {
     eprint!("{question}");
-    std::io::stderr().flush()?;
+    io::stderr().flush()?;
     let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
+    io::stdin().lock().read_line(&mut answer)?;
     Ok(answer.trim() == "yes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_goes_and_one_behind_a_link_is_emptied() {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, link) = (folder.path().join("data"), folder.path().join("link"));
+        for behind in [false, true] {
+            std::fs::create_dir_all(data.join("logs/app")).unwrap();
+            std::fs::write(data.join("logs/app/1.log"), "x").unwrap();
+            std::fs::write(data.join("lock"), "").unwrap();
+            std::os::unix::fs::symlink("/", data.join("elsewhere")).unwrap();
+            if behind {
+                std::os::unix::fs::symlink(&data, &link).unwrap();
+            }
+            remove(if behind { &link } else { &data }).unwrap();
+            assert_eq!(data.exists(), behind);
+        }
+        assert_eq!(std::fs::read_dir(data).unwrap().count(), 0);
+    }
 }
