@@ -11,9 +11,9 @@ use std::panic::AssertUnwindSafe;
 /// Catches what the handler throws. The state it leaves is the store's transaction, which is
 /// rolled back, and values of the request, which are gone; so going on is safe.
 pub(crate) async fn catch(request: Request, next: Next) -> Response {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|panic| {
-        tracing::error!(%method, path, panic = words(panic.as_ref()), "a handler panicked");
+        // Which request it was says the span.
+        tracing::error!(panic = words(panic.as_ref()), "a handler panicked");
         ApiError::internal_without_cause().into_response()
     })
 }

@@ -18,12 +18,31 @@ const KEPT: usize = 16;
 pub(crate) async fn assign(request: Request, next: Next) -> Response {
     let id = Uuid::new_v4();
     let chain = chain(id, request.headers());
-    let span = tracing::info_span!("request", %id, method = %request.method(), path = request.uri().path());
+    let span =
+        tracing::info_span!("request", %id, method = %request.method(), path = shown(request.uri().path()));
     let mut response = next.run(request).instrument(span).await;
     if let Ok(value) = HeaderValue::from_str(&chain) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response
+}
+
+/// In front of something that is a secret: keys of addresses, passwords in those of drains.
+const SECRET_FOLLOWS: [&str; 8] = [
+    "/streams/logs/",
+    "/streams/builds/",
+    "/streams/releases/",
+    "/uploads/sources/",
+    "/uploads/slugs/",
+    "/auth/browser/",
+    "/auth/cli/",
+    "/log-drains/",
+];
+
+/// A path without its secrets, fit for the server's log.
+fn shown(path: &str) -> &str {
+    let end = |word: &&str| path.find(*word).map(|at| at + word.len());
+    &path[..SECRET_FOLLOWS.iter().filter_map(end).min().unwrap_or(path.len())]
 }
 
 /// The new id, then what the client sent, as far as it has the form that Heroku accepts: 20 to 200
@@ -50,6 +69,19 @@ pub(crate) fn sent(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_of_paths_are_not_shown() {
+        for (path, logged) in [
+            ("/apps/blog/releases/5", "/apps/blog/releases/5"),
+            ("/uploads/slugs/0123abcd", "/uploads/slugs/"),
+            ("/streams/logs/claims.tag", "/streams/logs/"),
+            ("/apps/blog/log-drains", "/apps/blog/log-drains"),
+            ("/apps/blog/log-drains/https%3A%2F%2Fme%3Asecret%40host", "/apps/blog/log-drains/"),
+        ] {
+            assert_eq!(shown(path), logged);
+        }
+    }
 
     #[test]
     fn keeps_ids_of_the_right_form() {
