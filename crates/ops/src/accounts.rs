@@ -61,9 +61,10 @@ pub async fn bootstrap(ops: &Ops, input: Bootstrap) -> Result<Option<Bootstrappe
 /// Recognises somebody by address and password. After many wrong ones it looks at few more.
 pub async fn log_in(ops: &Ops, email: &str, password: &str) -> Result<Actor> {
     let email = email.trim().to_lowercase();
+    let refused = || Error::Unauthorized("Invalid credentials provided.".into());
     // Longer than any address (RFC 5321, 4.5.3.1.3): nobody's, and not worth remembering.
     if email.len() > 254 {
-        return Err(Error::Unauthorized("Invalid credentials provided.".into()));
+        return Err(refused());
     }
     rate_limits::try_password(ops, &email)?;
     let mut tx = ops.store().read().await?;
@@ -75,15 +76,18 @@ pub async fn log_in(ops: &Ops, email: &str, password: &str) -> Result<Actor> {
     drop(tx);
     let fits = passwords::verify(password, hash).await?;
     match account {
-        Some(mut account) if fits => {
+        Some(account) if fits => {
             rate_limits::forget_passwords(ops, &email);
             let mut write = ops.store().write().await?;
+            // Read again: it may have changed, or gone, while the password was looked at.
+            let account = store::accounts::by_id(&mut write, account.id).await?;
+            let mut account = account.ok_or_else(refused)?;
             account.last_login = Some(ops.now());
             store::accounts::update(&mut write, &account).await?;
             write.commit().await?;
             Ok(Actor { account, authorization: None })
         }
-        _ => Err(Error::Unauthorized("Invalid credentials provided.".into())),
+        _ => Err(refused()),
     }
 }
 
