@@ -4,9 +4,10 @@ use anyhow::{Result, bail};
 use std::path::Path;
 use std::process::Command;
 
-/// Fails with everything that still mentions the data directory or its network.
-pub fn none(data_dir: &Path) -> Result<()> {
-    let place = data_dir.to_string_lossy().into_owned();
+/// Fails with everything that still mentions the platform's folder or the addresses of its dynos,
+/// which begin with `network`.
+pub(crate) fn none(root: &Path, network: &str) -> Result<()> {
+    let place = root.to_string_lossy().into_owned();
     let mut found = Vec::new();
     for (what, text) in [
         ("mount", std::fs::read_to_string("/proc/self/mounts")?),
@@ -16,7 +17,7 @@ pub fn none(data_dir: &Path) -> Result<()> {
     ] {
         found.extend(
             text.lines()
-                .filter(|line| line.contains(&place) || line.contains(&network_of(data_dir)))
+                .filter(|line| line.contains(&place) || line.contains(network))
                 .map(|line| format!("{what}: {line}")),
         );
     }
@@ -24,13 +25,6 @@ pub fn none(data_dir: &Path) -> Result<()> {
         bail!("left behind:\n  {}", found.join("\n  "));
     }
     Ok(())
-}
-
-/// The network that the tests give to the platform in this directory.
-pub fn network_of(data_dir: &Path) -> String {
-    let number =
-        data_dir.to_string_lossy().bytes().fold(7_u32, |sum, byte| sum.wrapping_mul(31) + u32::from(byte));
-    format!("10.{}.", 210 + number % 40)
 }
 
 fn processes() -> String {

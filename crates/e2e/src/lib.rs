@@ -5,7 +5,8 @@
 //! at what a person sees.
 
 pub mod app;
-pub mod leftovers;
+mod leftovers;
+mod network;
 pub mod other_host;
 pub mod output;
 pub mod server;

@@ -1,11 +1,11 @@
 //! One platform: a `kigo server` process with its own data directory, ports and network.
 
+use crate::network::Network;
 use crate::{Output, leftovers, until};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
@@ -19,6 +19,7 @@ pub const TOKEN: &str = "KIGO-0123456789abcdef0123456789abcdef";
 /// A running platform. Dropping it stops the server, removes its dynos and its data.
 pub struct Server {
     root: PathBuf,
+    network: Network,
     settings: BTreeMap<String, String>,
     process: Mutex<Option<Child>>,
     pub api_url: String,
@@ -39,13 +40,14 @@ impl Server {
             // Hard links: the images are read-only, and copying them would take most of the time.
             Output::of(Command::new("cp").arg("-al").arg(seed.join(part)).arg(&data))?.ok()?;
         }
-        let [api, router, rendezvous] = free_ports()?;
+        let network = Network::claim()?;
+        let [api, router, rendezvous] = network.ports();
         let mut all: BTreeMap<String, String> = [
             ("KIGO_DATA_DIR", data.display().to_string()),
             ("KIGO_API_LISTEN", format!("127.0.0.1:{api}")),
             ("KIGO_ROUTER_LISTEN", format!("127.0.0.1:{router}")),
             ("KIGO_RENDEZVOUS_LISTEN", format!("127.0.0.1:{rendezvous}")),
-            ("KIGO_SUBNET", format!("{}0.0/16", leftovers::network_of(&data))),
+            ("KIGO_SUBNET", format!("{}0.0/16", network.prefix())),
             ("KIGO_ADMIN_EMAIL", EMAIL.into()),
             ("KIGO_ADMIN_PASSWORD", PASSWORD.into()),
             ("KIGO_ADMIN_TOKEN", TOKEN.into()),
@@ -56,6 +58,7 @@ impl Server {
         all.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let server = Self {
             root,
+            network,
             settings: all,
             process: Mutex::new(None),
             api_url: format!("http://localhost:{api}"),
@@ -236,7 +239,7 @@ impl Server {
     /// Stops the server, removes dynos and data, and fails if anything stays on the machine.
     pub fn purge(mut self) -> Result<()> {
         self.clean()?;
-        leftovers::none(&self.root)
+        leftovers::none(&self.root, &self.network.prefix())
     }
 
     fn clean(&mut self) -> Result<()> {
@@ -308,15 +311,4 @@ pub fn seed() -> Result<PathBuf> {
         bail!("kigo stack prepare ended with {status}");
     }
     Ok(seed)
-}
-
-fn free_ports<const N: usize>() -> Result<[u16; N]> {
-    let mut held = Vec::new();
-    let mut ports = [0; N];
-    for port in &mut ports {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        *port = listener.local_addr()?.port();
-        held.push(listener);
-    }
-    Ok(ports)
 }
