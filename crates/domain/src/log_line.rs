@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use jiff::{Timestamp, tz::TimeZone};
+use std::borrow::Cow;
 use std::fmt;
 
 /// Bytes of a message at most; longer output is cut into lines of this length (Heroku's figure).
@@ -32,7 +33,7 @@ pub struct LogLine {
     pub time: Timestamp,
     pub source: LogSource,
     /// What stands in the brackets: `web.1`, `router`, `api`.
-    pub process: String,
+    pub process: Cow<'static, str>,
     /// Without the line break; not necessarily UTF-8.
     pub message: Bytes,
 }
@@ -40,12 +41,12 @@ pub struct LogLine {
 impl LogLine {
     /// A line of the platform about dyno `process`, for example a change of state.
     pub fn heroku(time: Timestamp, process: impl fmt::Display, message: impl Into<Bytes>) -> Self {
-        Self { time, source: LogSource::Heroku, process: process.to_string(), message: message.into() }
+        Self { time, source: LogSource::Heroku, process: process.to_string().into(), message: message.into() }
     }
 
     /// A line of the app, or of the API on the app's behalf.
     pub fn app(time: Timestamp, process: impl fmt::Display, message: impl Into<Bytes>) -> Self {
-        Self { time, source: LogSource::App, process: process.to_string(), message: message.into() }
+        Self { time, source: LogSource::App, process: process.to_string().into(), message: message.into() }
     }
 }
 

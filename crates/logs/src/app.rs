@@ -1,15 +1,15 @@
 //! One task for each app that logs: takes lines from producers, writes them in batches, tells
 //! readers and acknowledges.
 
+use crate::queue::{Lost, Places, Queue};
 use crate::writer::Writer;
 use crate::{Config, Error};
 use domain::LogLine;
-use jiff::Timestamp;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
@@ -17,11 +17,15 @@ use uuid::Uuid;
 /// Bytes of messages that one batch takes at most, or one command more.
 const BATCH_BYTES: usize = 1 << 20;
 
+/// Lines that nobody waits for are synchronised with the disk after so long.
+const AWAITED_BY_NOBODY: Duration = Duration::from_secs(1);
+
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
 /// What an app's task is asked to do.
 pub(crate) enum Command {
-    Line(LogLine),
+    /// Lines of the platform, with their places in the queue.
+    Lines(Vec<LogLine>, Places),
     /// Output of a container; answered once it is durable.
     Output {
         container: Uuid,
@@ -45,40 +49,25 @@ pub(crate) struct AppLog {
     pub(crate) commands: mpsc::Sender<Command>,
     /// The id of the last line that can be read; 0 while none was written since the start.
     pub(crate) head: watch::Receiver<u64>,
+    pub(crate) queue: Arc<Queue>,
     pub(crate) lost: Arc<Lost>,
 }
 
-/// Counts the lines for which there was no room.
-#[derive(Default)]
-pub(crate) struct Lost {
-    count: AtomicU64,
-    /// Microseconds of the first loss that was not reported yet.
-    since: AtomicI64,
-}
-
-impl Lost {
-    pub(crate) fn add(&self, count: u64) {
-        if self.count.fetch_add(count, Ordering::Relaxed) == 0 {
-            self.since.store(Timestamp::now().as_microsecond(), Ordering::Relaxed);
+impl AppLog {
+    /// Adds lines without waiting. Those for which there is no room are counted as lost.
+    pub(crate) fn add(&self, mut lines: Vec<LogLine>) {
+        let places = self.queue.take(lines.len());
+        self.lost.add((lines.len() - places.count) as u64);
+        lines.truncate(places.count);
+        if lines.is_empty() {
+            return;
+        }
+        if let Err(TrySendError::Full(Command::Lines(lines, _))) =
+            self.commands.try_send(Command::Lines(lines, places))
+        {
+            self.lost.add(lines.len() as u64);
         }
     }
-
-    /// The line that tells about the loss, if there was one since the last call.
-    fn report(&self) -> Option<(u64, LogLine)> {
-        let count = self.count.swap(0, Ordering::Relaxed);
-        if count == 0 {
-            return None;
-        }
-        let now = Timestamp::now();
-        let since = Timestamp::from_microsecond(self.since.load(Ordering::Relaxed)).unwrap_or(now);
-        Some((count, overflow_line(now, count, since)))
-    }
-}
-
-/// Heroku's line about lines that a full buffer dropped before they were kept.
-pub fn overflow_line(now: Timestamp, count: u64, since: Timestamp) -> LogLine {
-    let message = format!("Error L10 (output buffer overflow): {count} messages dropped since {since}.");
-    LogLine::heroku(now, "logplex", message)
 }
 
 /// Starts an app's task.
@@ -86,6 +75,7 @@ pub(crate) fn spawn(runtime: &tokio::runtime::Handle, config: Arc<Config>, dir: 
     let (commands, receiver) = mpsc::channel(config.queue);
     let (head_sender, head) = watch::channel(0);
     let lost = Arc::new(Lost::default());
+    let queue = Queue::new(config.queue);
     let task = Task {
         files: Some(Files { config: config.clone(), dir: dir.clone(), writer: None }),
         config,
@@ -97,7 +87,7 @@ pub(crate) fn spawn(runtime: &tokio::runtime::Handle, config: Arc<Config>, dir: 
         last_sync: None,
     };
     runtime.spawn(task.run());
-    AppLog { dir, commands, head, lost }
+    AppLog { dir, commands, head, queue, lost }
 }
 
 struct Task {
@@ -144,19 +134,23 @@ impl Task {
 
     /// Takes what is there without waiting, up to the bound.
     fn gather(&mut self, first: Command) -> Vec<Command> {
-        let size = |command: &Command| match command {
-            Command::Line(line) => line.message.len(),
-            Command::Output { lines, .. } => lines.iter().map(|(_, line)| line.message.len()).sum(),
-            _ => 0,
-        };
-        let mut bytes = size(&first);
-        let mut batch = vec![first];
-        while bytes < BATCH_BYTES
-            && batch.len() < self.config.queue
-            && let Ok(command) = self.commands.try_recv()
-        {
-            bytes += size(&command);
+        let mut bytes = 0;
+        let mut batch = Vec::new();
+        let mut next = Some(first);
+        while let Some(mut command) = next.take() {
+            bytes += match &mut command {
+                Command::Lines(lines, places) => {
+                    // They wait no more.
+                    places.give_back();
+                    lines.iter().map(|line| line.message.len()).sum()
+                }
+                Command::Output { lines, .. } => lines.iter().map(|(_, line)| line.message.len()).sum(),
+                _ => 0,
+            };
             batch.push(command);
+            if bytes < BATCH_BYTES && batch.len() < self.config.queue {
+                next = self.commands.try_recv().ok();
+            }
         }
         batch
     }
@@ -175,12 +169,14 @@ impl Task {
             let _ = done.send(Ok(()));
         }
         self.waiting.append(&mut outcome.waiting);
-        if (outcome.dirty || !self.waiting.is_empty()) && self.sync_at.is_none() {
-            let earliest = self.last_sync.map(|last| last + self.config.sync_interval);
-            let quiet =
-                if self.waiting.is_empty() { self.config.sync_interval } else { std::time::Duration::ZERO };
+        if outcome.dirty || !self.waiting.is_empty() {
             let now = Instant::now();
-            self.sync_at = Some(earliest.unwrap_or(now).max(now + quiet));
+            let due = match self.last_sync {
+                _ if self.waiting.is_empty() => now + AWAITED_BY_NOBODY,
+                Some(last) => now.max(last + self.config.sync_interval),
+                None => now,
+            };
+            self.sync_at = Some(self.sync_at.map_or(due, |at| at.min(due)));
         }
         outcome.removed
     }
@@ -278,9 +274,9 @@ impl Files {
         }
         for command in batch {
             match command {
-                Command::Line(line) => {
-                    pending.push((None, line));
-                    plain += 1;
+                Command::Lines(lines, _) => {
+                    plain += lines.len() as u64;
+                    pending.extend(lines.into_iter().map(|line| (None, line)));
                     continue;
                 }
                 other => {
@@ -300,7 +296,7 @@ impl Files {
 
     fn apply_one(&mut self, command: Command, outcome: &mut Outcome) {
         match command {
-            Command::Line(_) => {}
+            Command::Lines(..) => {}
             Command::Output { container, lines, done } => {
                 let lines: Vec<_> =
                     lines.into_iter().map(|(sequence, line)| (Some((container, sequence)), line)).collect();

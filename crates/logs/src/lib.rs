@@ -6,13 +6,14 @@
 //! drops and says so in the stream), use the database, and keep lines in memory for slow readers.
 
 mod app;
+mod queue;
 mod record;
 mod segment;
 pub mod session;
 mod tail;
 mod writer;
 
-pub use app::overflow_line;
+pub use queue::overflow_line;
 pub use tail::{Query, Tail, TailLine};
 
 use app::{AppLog, Command, Reply};
@@ -104,11 +105,14 @@ impl Logs {
     /// Adds a line. Never waits: if the app's queue is full or the disk is, the line is dropped
     /// and counted, and a line with `Error L10` tells of it as soon as there is room.
     pub fn append(&self, app: AppId, line: LogLine) {
-        if let Some(log) = self.app(app)
-            && let Err(tokio::sync::mpsc::error::TrySendError::Full(_)) =
-                log.commands.try_send(Command::Line(line))
-        {
-            log.lost.add(1);
+        self.append_all(app, vec![line]);
+    }
+
+    /// Adds lines as [`Logs::append`] does, for much less than adding them one by one: the app's
+    /// task is woken once.
+    pub fn append_all(&self, app: AppId, lines: Vec<LogLine>) {
+        if let Some(log) = self.app(app) {
+            log.add(lines);
         }
     }
 

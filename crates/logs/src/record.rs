@@ -5,12 +5,13 @@
 
 use crate::LineId;
 use bytes::Bytes;
-use crc::{CRC_32_ISCSI, Crc};
+use crc::{CRC_32_ISCSI, Crc, Table};
 use domain::{LogLine, LogSource};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
+/// With tables for sixteen bytes at once: 16 KiB, and several times as fast as with one.
+static CRC: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISCSI);
 /// Bytes in front of a payload.
 pub(crate) const HEADER: usize = 8;
 /// A length above this is damage, not a record.
@@ -47,8 +48,14 @@ pub(crate) enum Decoded {
     Damaged,
 }
 
-/// Appends a line to `buffer`.
-pub(crate) fn encode_line(buffer: &mut Vec<u8>, id: LineId, origin: Option<(Uuid, u64)>, line: &LogLine) {
+/// Appends a line to `buffer`, with `message`, which is all of its message or a part.
+pub(crate) fn encode_line(
+    buffer: &mut Vec<u8>,
+    id: LineId,
+    origin: Option<(Uuid, u64)>,
+    line: &LogLine,
+    message: &[u8],
+) {
     let start = begin(buffer, KIND_LINE);
     buffer.extend(id.0.to_le_bytes());
     buffer.extend(line.time.as_microsecond().to_le_bytes());
@@ -64,7 +71,7 @@ pub(crate) fn encode_line(buffer: &mut Vec<u8>, id: LineId, origin: Option<(Uuid
     let process = &line.process.as_bytes()[..line.process.len().min(usize::from(u16::MAX))];
     buffer.extend((process.len() as u16).to_le_bytes());
     buffer.extend(process);
-    buffer.extend(line.message.iter());
+    buffer.extend(message);
     finish(buffer, start);
 }
 
@@ -135,7 +142,7 @@ fn parse(payload: &[u8]) -> Option<Record> {
             let [low, high] = reader.take::<2>()?;
             let length = usize::from(u16::from_le_bytes([low, high]));
             let (process, message) = reader.0.split_at_checked(length)?;
-            let process = String::from_utf8_lossy(process).into_owned();
+            let process = String::from_utf8_lossy(process).into_owned().into();
             let line = LogLine { time, source, process, message: Bytes::copy_from_slice(message) };
             Some(Record::Line(Stored { id, origin, line }))
         }
@@ -188,7 +195,7 @@ mod tests {
             let origin = origin.map(|(container, sequence)| (Uuid::from_u128(container), sequence));
             let stored = Stored { id: LineId(id), origin, line: line(&message) };
             let mut bytes = Vec::new();
-            encode_line(&mut bytes, stored.id, stored.origin, &stored.line);
+            encode_line(&mut bytes, stored.id, stored.origin, &stored.line, &message);
             let Decoded::Record(record, used) = decode(&bytes) else { panic!("not decoded") };
             prop_assert_eq!(used, bytes.len());
             prop_assert_eq!(record, Record::Line(stored));
@@ -197,7 +204,8 @@ mod tests {
         #[test]
         fn a_changed_or_cut_record_is_never_taken_for_one(at in 0_usize..60, bit in 0_u8..8) {
             let mut bytes = Vec::new();
-            encode_line(&mut bytes, LineId(7), Some((Uuid::from_u128(1), 2)), &line(b"some message"));
+            let message = b"some message";
+            encode_line(&mut bytes, LineId(7), Some((Uuid::from_u128(1), 2)), &line(message), message);
             prop_assert!(matches!(decode(&bytes[..at.min(bytes.len() - 1)]), Decoded::Short(_)));
             bytes[at] ^= 1 << bit;
             prop_assert!(!matches!(decode(&bytes), Decoded::Record(..)));

@@ -114,6 +114,24 @@ async fn a_full_queue_drops_counts_and_says_so() {
 }
 
 #[tokio::test]
+async fn a_burst_beyond_the_queue_is_kept_as_far_as_there_is_room() {
+    let (_dir, logs) = logs(|config| config.queue = 8);
+    let app = AppId::new();
+    for round in 0..3 {
+        logs.append_all(app, (round * 5..round * 5 + 5).map(|n| line("web.1", n)).collect());
+    }
+    logs.flush().await;
+    // There is room again for as many.
+    logs.append_all(app, (100..108).map(|n| line("web.1", n)).collect());
+    let got = read(&logs, app, last(100)).await;
+    let kept: Vec<_> = got.iter().filter(|text| !text.contains("Error L10")).map(String::as_str).collect();
+    let expected =
+        ["0", "1", "2", "3", "4", "5", "6", "7", "100", "101", "102", "103", "104", "105", "106", "107"];
+    assert_eq!(kept, expected);
+    assert!(got.iter().any(|text| text.contains(" 7 messages dropped since ")), "{got:?}");
+}
+
+#[tokio::test]
 async fn a_slow_reader_is_told_what_it_missed() {
     let (_dir, logs) = logs(|config| {
         config.tail_lag = 100;

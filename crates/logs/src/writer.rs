@@ -121,10 +121,9 @@ impl Writer {
             let pieces = line.message.len().div_ceil(MAX_MESSAGE).max(1);
             for index in 0..pieces {
                 let end = line.message.len().min((index + 1) * MAX_MESSAGE);
-                let message = line.message.slice(index * MAX_MESSAGE..end);
-                let piece = LogLine { message, process: line.process.clone(), ..*line };
+                let message = &line.message[index * MAX_MESSAGE..end];
                 let origin = origin.filter(|_| index + 1 == pieces);
-                encode_line(&mut self.buffer, LineId(next_id), origin, &piece);
+                encode_line(&mut self.buffer, LineId(next_id), origin, line, message);
                 next_id += 1;
             }
         }

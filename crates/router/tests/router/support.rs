@@ -127,7 +127,7 @@ impl TestRouter {
     /// The next log line.
     pub(crate) async fn line(&self) -> String {
         let (_, line) = soon(async { self.lines.lock().await.recv().await }).await.unwrap();
-        assert_eq!((line.source.as_str(), line.process.as_str()), ("heroku", "router"));
+        assert_eq!((line.source.as_str(), &*line.process), ("heroku", "router"));
         String::from_utf8(line.message.to_vec()).unwrap()
     }
 
