@@ -22,10 +22,12 @@ impl Lines {
 }
 
 impl LogSink for Lines {
-    fn log(&self, _: AppId, line: LogLine) {
+    fn log(&self, _: AppId, lines: Vec<LogLine>) {
         let mut gathered = self.gathered();
-        gathered.extend_from_slice(&line.message);
-        gathered.push(b'\n');
+        for line in lines {
+            gathered.extend_from_slice(&line.message);
+            gathered.push(b'\n');
+        }
     }
 }
 

@@ -2,28 +2,31 @@
 //!
 //! A response's body is not polled while the client does not read, so only the socket can notice.
 
+use crate::connection::Client;
 use hyper::rt::{Read, ReadBufCursor, Write};
-use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
-use std::time::Duration;
-use tokio::time::Sleep;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
-/// The socket. `stalled` is set when the client's time is over, just before the error.
+/// A message of so many bytes at most is copied into one piece: the kernel takes one piece more
+/// cheaply than two, by more than the copying costs.
+const SMALL: usize = 2048;
+
+/// The socket. [`Client::stalled`] is set when the client's time is over, just before the error.
 pub(crate) struct ClientIo<S> {
     inner: S,
     idle: Duration,
-    stalled: Arc<AtomicBool>,
-    /// Runs while a write waits.
-    waiting: Option<Pin<Box<Sleep>>>,
+    client: Arc<Client>,
+    /// Since when a write waits.
+    waiting: Option<Instant>,
 }
 
 impl<S> ClientIo<S> {
-    pub(crate) fn new(inner: S, idle: Duration, stalled: Arc<AtomicBool>) -> Self {
-        Self { inner, idle, stalled, waiting: None }
+    pub(crate) fn new(inner: S, idle: Duration, client: Arc<Client>) -> Self {
+        Self { inner, idle, client, waiting: None }
     }
 
     fn watch<T>(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -31,12 +34,9 @@ impl<S> ClientIo<S> {
             self.waiting = None;
             return result;
         }
-        let idle = self.idle;
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(idle)));
-        if waiting.as_mut().poll(cx).is_pending() {
-            return Poll::Pending;
-        }
-        self.stalled.store(true, Ordering::Relaxed);
+        let waiting = *self.waiting.get_or_insert_with(Instant::now);
+        ready!(self.client.alarm.poll(cx, waiting + self.idle));
+        self.client.stalled.store(true, Ordering::Relaxed);
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -75,7 +75,17 @@ impl<S: Write + Unpin> Write for ClientIo<S> {
         cx: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.inner).poll_write_vectored(cx, pieces);
-        self.watch(cx, result)
+        let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+        if length > SMALL {
+            let result = Pin::new(&mut self.inner).poll_write_vectored(cx, pieces);
+            return self.watch(cx, result);
+        }
+        let mut whole = [0; SMALL];
+        let mut end = 0;
+        for piece in pieces {
+            whole[end..end + piece.len()].copy_from_slice(piece);
+            end += piece.len();
+        }
+        self.poll_write(cx, &whole[..end])
     }
 }

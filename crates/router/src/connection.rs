@@ -1,20 +1,17 @@
 //! A client's connection: served until the client, a limit or the end of the router closes it.
 
+use crate::alarm::Alarm;
 use crate::client_io::ClientIo;
 use crate::handle::handle;
 use crate::journal::Journal;
 use crate::pool::Pool;
-use crate::response_body::ResponseBody;
 use crate::server::Shared;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use std::convert::Infallible;
-use std::future::Future;
+use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::net::TcpStream;
@@ -29,16 +26,22 @@ pub(crate) struct Worker {
     pub(crate) tasks: TaskTracker,
 }
 
-/// Who is connected.
-pub(crate) struct Client {
+/// Where requests come from.
+pub(crate) struct Peer {
     /// The address without port, as it goes into `X-Forwarded-For`.
     pub(crate) address: HeaderValue,
-    /// `X-Forwarded-Port`.
+    /// The port that they come in by.
     pub(crate) port: HeaderValue,
+}
+
+/// Who is connected.
+pub(crate) struct Client {
+    pub(crate) peer: Peer,
     /// There were too many connections when this one came.
     pub(crate) over_limit: bool,
     /// The client stopped reading.
-    pub(crate) stalled: Arc<AtomicBool>,
+    pub(crate) stalled: AtomicBool,
+    pub(crate) alarm: Alarm,
     /// Its place in the count, kept also by a tunnel that outlives the connection's HTTP.
     _place: Place,
 }
@@ -54,12 +57,14 @@ impl Worker {
         if before >= limits.connections.saturating_add(limits.refusals) {
             return;
         }
-        let address = HeaderValue::from_str(&peer.ip().to_canonical().to_string());
+        let address = peer.ip().to_canonical();
+        let address = HeaderValue::from_str(&address.to_string());
+        let address = address.unwrap_or(HeaderValue::from_static("unknown"));
         let client = Client {
-            address: address.unwrap_or(HeaderValue::from_static("unknown")),
-            port,
+            peer: Peer { address, port },
             over_limit: before >= limits.connections,
-            stalled: Arc::default(),
+            stalled: AtomicBool::new(false),
+            alarm: Alarm::default(),
             _place: place,
         };
         let worker = self.clone();
@@ -80,19 +85,14 @@ impl Drop for Place {
     }
 }
 
-type Answering = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Infallible>> + Send>>;
-
 async fn serve(worker: Arc<Worker>, stream: TcpStream, client: Arc<Client>) {
     let shared = worker.shared.clone();
     let timeouts = &shared.config.timeouts;
-    let io = ClientIo::new(TokioIo::new(stream), timeouts.idle, client.stalled.clone());
-    // Boxed, so that an idle connection does not carry the state of a request.
-    let service = service_fn(move |request: Request<Incoming>| -> Answering {
-        let (worker, client) = (worker.clone(), client.clone());
-        Box::pin(async move { Ok(handle(worker, client, request).await) })
-    });
+    let io = ClientIo::new(TokioIo::new(stream), timeouts.idle, client.clone());
+    let alarm = client.alarm.clone();
+    let service = service_fn(move |request: Request<Incoming>| handle(&worker, &client, request));
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(alarm)
         .header_read_timeout(timeouts.client_idle)
         .max_buf_size(shared.config.limits.request_head.max(8192))
         .max_header_size(shared.config.limits.request_head)

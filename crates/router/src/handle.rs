@@ -1,74 +1,106 @@
 //! One request from its head to its response: who is it for, may it pass, who answers.
 
+use crate::answer_body::AnswerBody;
 use crate::connection::{Client, Worker};
 use crate::dispatch::{Answer, dispatch};
 use crate::fault::{BACKLOG, BAD_HEADER, BLANK, CONNECTION_LIMIT, Fault, MAINTENANCE, MALFORMED, NO_WEB};
-use crate::head;
+use crate::head::request;
+use crate::outgoing::Outgoing;
 use crate::page::Page;
 use crate::record::Record;
-use crate::request_body::RequestBody;
 use crate::response_body::ResponseBody;
 use crate::routes::App;
 use crate::tunnel;
 use domain::route::Backends;
 use http::header::{CONNECTION, HeaderValue, UPGRADE};
-use http::{Request, Response, StatusCode, Version};
-use hyper::body::Incoming;
+use http::request::Parts;
+use http::{Request, Response, StatusCode};
+use hyper::body::{Body, Incoming};
 use hyper::upgrade::OnUpgrade;
+use std::convert::Infallible;
+use std::future::{Future, ready};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
+/// An answer under way. Boxed, so that an idle connection does not carry the state of a request.
+pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Infallible>> + Send>>;
+
 /// Answers one request. There is always an answer; a client that leaves drops this future, and
 /// with it the record, which then says so.
-pub(crate) async fn handle(
-    worker: Arc<Worker>,
-    client: Arc<Client>,
-    request: Request<Incoming>,
-) -> Response<ResponseBody> {
-    let host = match head::host(&request) {
+///
+/// What is needed of the head is copied or written out at once, so that the server can read on
+/// into the memory that the head came in.
+pub(crate) fn handle(
+    worker: &Arc<Worker>,
+    client: &Arc<Client>,
+    mut request: Request<Incoming>,
+) -> Answering {
+    let host = match request::host(&request) {
         Ok(host) => host,
-        Err(status) => return page(Page::bad_request(status), None),
+        Err(status) => return Box::pin(ready(Ok(page(Page::bad_request(status), None)))),
     };
-    let mut record = open_record(&worker, &client, &request, host);
-    let Some((app, key)) = find(&worker, &record.host).await else {
+    let upgrade = wanted_upgrade(&mut request);
+    let (head, body) = request.into_parts();
+    let record = open_record(worker, client, &head, &host);
+    let outgoing = outgoing(&record, head, body, upgrade.as_ref());
+    Box::pin(async move { Ok(answer(record, outgoing, upgrade).await) })
+}
+
+async fn answer(
+    mut record: Box<Record>,
+    outgoing: Result<Box<Outgoing>, &'static Fault>,
+    upgrade: Option<Upgrade>,
+) -> Response<ResponseBody> {
+    let Some(app) = find(&record.worker, &record.host).await else {
         record.status = Some(StatusCode::NOT_FOUND.as_u16());
         return page(Page::no_such_app(), Some(record));
     };
     record.app = Some(app);
-    match forward(&worker, &client, &key, &mut record, request).await {
-        Ok((answer, upgrade)) => respond(&worker, client, answer, upgrade, record),
+    match forward(&mut record, outgoing).await {
+        Ok(answer) => respond(answer, upgrade, record),
         Err(fault) => fail(fault, record),
     }
 }
 
-/// The app at a host, and its key in the table. A router that has just started waits for its
-/// first table: what is unknown then may be known a moment later.
-async fn find(worker: &Worker, host: &HeaderValue) -> Option<(Arc<App>, String)> {
+/// The app at a host. A router that has just started waits for its first table: what is unknown
+/// then may be known a moment later.
+async fn find(worker: &Worker, host: &HeaderValue) -> Option<Arc<App>> {
     let routes = &worker.shared.routes;
-    let key = head::route_key(host)?;
+    let key = request::route_key(host)?;
     if !routes.has_table() {
         let mut published = routes.published();
         let first = published.wait_for(|count| *count > 0);
         // Without any table in all this time, nothing is known.
         let _ = tokio::time::timeout(worker.shared.config.timeouts.hold, first).await;
     }
-    Some((routes.find(&key)?, key.into_owned()))
+    routes.find(&key)
 }
 
-fn open_record(
-    worker: &Arc<Worker>,
-    client: &Client,
-    request: &Request<Incoming>,
-    host: HeaderValue,
-) -> Box<Record> {
+/// A protocol that the client wants to change to.
+struct Upgrade {
+    protocol: HeaderValue,
+    /// The client's connection, once it has changed.
+    client: OnUpgrade,
+}
+
+/// What the client wants to change to. A request with a body is not passed on as such: nobody
+/// could tell where its body ends and the other protocol begins.
+fn wanted_upgrade(request: &mut Request<Incoming>) -> Option<Upgrade> {
+    let protocol = request::wanted_upgrade(request).filter(|_| request.body().is_end_stream())?;
+    Some(Upgrade { protocol: request::copy(&protocol), client: hyper::upgrade::on(request) })
+}
+
+fn open_record(worker: &Arc<Worker>, client: &Arc<Client>, head: &Parts, host: &HeaderValue) -> Box<Record> {
     Box::new(Record {
         worker: worker.clone(),
+        client: client.clone(),
         started: Instant::now(),
-        method: request.method().clone(),
-        uri: request.uri().clone(),
-        host,
-        request_id: head::request_id(request.headers()),
-        forwarded_for: head::forwarded_for(request.headers(), &client.address),
+        method: head.method.clone(),
+        path: head.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+        host: request::copy(host),
+        request_id: request::request_id(&head.headers),
+        forwarded: request::forwarded(&head.headers, &client.peer),
         app: None,
         admission: None,
         dyno: None,
@@ -78,31 +110,39 @@ fn open_record(
         bytes: 0,
         fault: None,
         complete: false,
-        stalled: client.stalled.clone(),
     })
+}
+
+/// The request as a dyno gets it, unless it cannot be passed on.
+fn outgoing(
+    record: &Record,
+    head: Parts,
+    body: Incoming,
+    upgrade: Option<&Upgrade>,
+) -> Result<Box<Outgoing>, &'static Fault> {
+    request::check(&head, &record.worker.shared.config.limits)?;
+    let own = request::Own {
+        host: &record.host,
+        id: &record.request_id,
+        forwarded: &record.forwarded,
+        upgrade: upgrade.map(|upgrade| &upgrade.protocol),
+    };
+    Ok(Box::new(Outgoing::new(request::write(&head, &own), head.headers, body, record.started)))
 }
 
 /// Hands the request to a dyno, unless something forbids it.
 async fn forward(
-    worker: &Arc<Worker>,
-    client: &Client,
-    key: &str,
     record: &mut Record,
-    mut request: Request<Incoming>,
-) -> Result<(Answer, Option<OnUpgrade>), &'static Fault> {
-    admit(worker, client, record)?;
-    head::check(&request, &worker.shared.config.limits)?;
-    let upgrade = head::wanted_upgrade(&request);
-    let switched = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
-    head::to_dyno(&mut request, record, client, upgrade);
-    let request = request.map(RequestBody::new);
-    Ok((dispatch(worker, key, record, request).await?, switched))
+    outgoing: Result<Box<Outgoing>, &'static Fault>,
+) -> Result<Answer, &'static Fault> {
+    admit(record)?;
+    dispatch(record, outgoing?).await
 }
 
 /// What can be said without a look at the dynos, in the order of Heroku's router.
-fn admit(worker: &Worker, client: &Client, record: &mut Record) -> Result<(), &'static Fault> {
+fn admit(record: &mut Record) -> Result<(), &'static Fault> {
     let Some(app) = &record.app else { return Ok(()) };
-    if client.over_limit {
+    if record.client.over_limit {
         return Err(&CONNECTION_LIMIT);
     }
     if app.route.maintenance {
@@ -113,44 +153,36 @@ fn admit(worker: &Worker, client: &Client, record: &mut Record) -> Result<(), &'
         Backends::NoWeb => return Err(&NO_WEB),
         Backends::Crashed | Backends::Starting | Backends::Ready(_) => {}
     }
-    let limit = worker.shared.config.limits.in_flight_per_dyno * app.dynos.len().max(1);
+    let limit = record.worker.shared.config.limits.in_flight_per_dyno * app.dynos.len().max(1);
     record.admission = Some(App::admit(app, limit).ok_or(&BACKLOG)?);
     Ok(())
 }
 
 /// Turns a dyno's answer into the client's.
-fn respond(
-    worker: &Arc<Worker>,
-    asker: Arc<Client>,
-    answer: Answer,
-    upgrade: Option<OnUpgrade>,
-    mut record: Box<Record>,
-) -> Response<ResponseBody> {
-    let Answer { mut response, sender, progress } = answer;
-    let switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    // 101 without having been asked is no answer.
-    let tunnel = match (switching, upgrade) {
-        (true, None) => return fail(&MALFORMED, record),
-        (true, Some(client)) => Some((client, hyper::upgrade::on(&mut response))),
-        (false, _) => None,
-    };
-    let protocol = tunnel.as_ref().and_then(|_| response.headers().get(UPGRADE).cloned());
-    if let Err(fault) = head::to_client(response.headers_mut(), &worker.shared.config.limits) {
-        return fail(fault, record);
+fn respond(answer: Answer, upgrade: Option<Upgrade>, mut record: Box<Record>) -> Response<ResponseBody> {
+    let Answer { head, link, rest } = answer;
+    let mut response = Response::new(());
+    *response.status_mut() = head.status;
+    *response.headers_mut() = head.headers;
+    if let Some(reason) = head.reason {
+        response.extensions_mut().insert(reason);
     }
-    // An HTTP/1.0 dyno's answer is framed anew; its version says nothing about the router's.
-    *response.version_mut() = Version::HTTP_11;
-    record.status = Some(response.status().as_u16());
-    if let Some((client, dyno)) = tunnel {
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        // 101 without having been asked is no answer.
+        let (Some(upgrade), Some(dyno)) = (upgrade, link.into_parts()) else {
+            return fail(&MALFORMED, record);
+        };
+        record.status = Some(head.status.as_u16());
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        if let Some(protocol) = protocol {
+        if let Some(protocol) = head.upgrade {
             response.headers_mut().insert(UPGRADE, protocol);
         }
-        tunnel::open(worker, asker, client, dyno, record);
-        return response.map(|_| ResponseBody::page(bytes::Bytes::new(), None));
+        tunnel::open(upgrade.client, dyno, record);
+        return response.map(|()| ResponseBody::page(bytes::Bytes::new(), None));
     }
-    let (parts, incoming) = response.into_parts();
-    Response::from_parts(parts, ResponseBody::relay(worker, incoming, sender, progress, record))
+    record.status = Some(head.status.as_u16());
+    let body = AnswerBody::new(link, head.framing, head.keep);
+    response.map(|()| ResponseBody::relay(body, rest, record))
 }
 
 fn fail(fault: &'static Fault, mut record: Box<Record>) -> Response<ResponseBody> {

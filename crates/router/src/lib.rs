@@ -14,19 +14,26 @@
 //! chance, and to send a request a second time once a dyno may have seen it, unless the method
 //! allows that and there is no body.
 
+mod alarm;
+mod answer_body;
+mod choice;
+mod chunked;
 mod client_io;
 mod config;
 mod connection;
 mod dispatch;
+mod exchange;
 mod fault;
 mod handle;
 mod head;
 mod journal;
+mod link;
+mod meter;
 mod metrics;
+mod outgoing;
 mod page;
 mod pool;
 mod record;
-mod request_body;
 mod response_body;
 mod routes;
 mod server;
@@ -40,10 +47,10 @@ pub use server::{BindError, Bound};
 use domain::{AppId, LogLine};
 use std::sync::Arc;
 
-/// Takes the line that each request leaves in its app's log, a moment after the request's end and
-/// in bursts. Must not block.
+/// Takes the lines that requests leave in their app's log, one each, a moment after the request's
+/// end and as many at once as there are. Must not block.
 pub trait LogSink: Send + Sync + 'static {
-    fn log(&self, app: AppId, line: LogLine);
+    fn log(&self, app: AppId, lines: Vec<LogLine>);
 }
 
 /// Told, at most about once a second for one app, that a request waits for a dyno.

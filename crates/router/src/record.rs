@@ -5,13 +5,13 @@
 //! `at=info method=GET path="/" host=… request_id=… fwd="…" dyno=web.1 connect=1ms service=18ms
 //! status=200 bytes=13 protocol=http`.
 
-use crate::connection::Worker;
+use crate::connection::{Client, Worker};
 use crate::fault::{CLIENT_GONE, CLIENT_IDLE, FORCED_CLOSE, Fault};
+use crate::head::request::Forwarded;
 use crate::routes::{Admission, App, Dyno, Slot};
-use domain::{LogLine, LogSource};
-use http::{HeaderValue, Method, Uri};
+use bytes::BytesMut;
+use http::{HeaderValue, Method};
 use jiff::Timestamp;
-use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,17 +19,19 @@ use std::time::Instant;
 const PATH_BYTES: usize = 8192;
 
 /// One request from its head to the end of its response. Dropping it ends the request: counts go
-/// down and the line is written.
+/// down and the line is written. It holds copies and nothing of the head as it came, so that the
+/// server can read on into the same memory.
 pub(crate) struct Record {
     pub(crate) worker: Arc<Worker>,
+    pub(crate) client: Arc<Client>,
     pub(crate) started: Instant,
     pub(crate) method: Method,
-    pub(crate) uri: Uri,
+    /// The address without scheme and host.
+    pub(crate) path: String,
     /// As the client gave it.
     pub(crate) host: HeaderValue,
     pub(crate) request_id: HeaderValue,
-    /// `X-Forwarded-For` as the dyno gets it.
-    pub(crate) forwarded_for: HeaderValue,
+    pub(crate) forwarded: Forwarded,
     pub(crate) app: Option<Arc<App>>,
     pub(crate) admission: Option<Admission>,
     /// The dyno that was tried last.
@@ -44,8 +46,6 @@ pub(crate) struct Record {
     /// Whether the response was handed over to its end. A record that is dropped without this
     /// belongs to a client that left.
     pub(crate) complete: bool,
-    /// Set by the connection when the client stopped reading.
-    pub(crate) stalled: Arc<std::sync::atomic::AtomicBool>,
 }
 
 impl Record {
@@ -61,57 +61,40 @@ impl Record {
         }
     }
 
-    fn line(&self, ended: Instant) -> String {
-        let mut line = String::with_capacity(320);
-        // Writing to a String cannot fail.
-        let _ = self.write(&mut line, ended);
-        line
-    }
-
-    fn write(&self, line: &mut String, ended: Instant) -> std::fmt::Result {
+    fn write(&self, line: &mut BytesMut, ended: Instant) {
         match self.fault {
-            None => line.push_str("at=info"),
-            Some(fault) => {
-                if let Some(socket) = fault.socket {
-                    write!(line, "sock={socket} ")?;
-                }
-                write!(line, "at={} code={} desc=\"{}\"", fault.level, fault.code, fault.description)?;
-                if let Some(cause) = fault.cause {
-                    write!(line, " cause=\"{cause}\"")?;
-                }
-            }
+            None => field(line, "at=", "info"),
+            Some(fault) => write_fault(line, fault),
         }
-        write!(line, " method={} path=\"", self.method)?;
-        let path = self.uri.path_and_query().map_or("/", |path| path.as_str());
-        push_safe(line, &path.as_bytes()[..path.len().min(PATH_BYTES)]);
-        line.push_str("\" host=");
+        field(line, " method=", self.method.as_str());
+        field(line, " path=\"", "");
+        push_safe(line, &self.path.as_bytes()[..self.path.len().min(PATH_BYTES)]);
+        field(line, "\" host=", "");
         push_safe(line, self.host.as_bytes());
-        line.push_str(" request_id=");
+        field(line, " request_id=", "");
         push_safe(line, self.request_id.as_bytes());
-        line.push_str(" fwd=\"");
-        push_safe(line, self.forwarded_for.as_bytes());
-        line.push_str("\" dyno=");
-        if let Some(dyno) = &self.dyno {
-            write!(line, "{}", dyno.name)?;
-        }
+        field(line, " fwd=\"", "");
+        push_safe(line, self.forwarded.chain.as_bytes());
+        field(line, "\" dyno=", self.dyno.as_ref().map_or("", |dyno| &dyno.label));
         match self.connected {
             Some(connected) => {
-                let connect = connected.saturating_duration_since(self.started).as_millis();
-                let service = ended.saturating_duration_since(connected).as_millis();
-                write!(line, " connect={connect}ms service={service}ms")?;
+                let connect = connected.saturating_duration_since(self.started);
+                let service = ended.saturating_duration_since(connected);
+                number(line, " connect=", connect.as_millis() as u64);
+                number(line, "ms service=", service.as_millis() as u64);
+                field(line, "ms", "");
             }
-            None => line.push_str(" connect= service="),
+            None => field(line, " connect= service=", ""),
         }
-        line.push_str(" status=");
-        if let Some(status) = self.status {
-            write!(line, "{status}")?;
+        match self.status {
+            Some(status) => number(line, " status=", u64::from(status)),
+            None => field(line, " status=", ""),
         }
-        line.push_str(" bytes=");
-        if self.connected.is_some() {
-            write!(line, "{}", self.bytes)?;
+        match self.connected {
+            Some(_) => number(line, " bytes=", self.bytes),
+            None => field(line, " bytes=", ""),
         }
-        line.push_str(" protocol=http");
-        Ok(())
+        field(line, " protocol=", self.forwarded.protocol);
     }
 }
 
@@ -122,7 +105,7 @@ impl Drop for Record {
         if !self.complete && self.fault.is_none() {
             self.fail(if self.worker.shared.is_forced() {
                 &FORCED_CLOSE
-            } else if self.stalled.load(Relaxed) {
+            } else if self.client.stalled.load(Relaxed) {
                 &CLIENT_IDLE
             } else {
                 &CLIENT_GONE
@@ -130,29 +113,47 @@ impl Drop for Record {
         }
         self.worker.shared.hooks.metrics.finished(self.status, self.fault, ended - self.started);
         let Some(app) = &self.app else { return };
-        let line = LogLine {
-            time: Timestamp::now(),
-            source: LogSource::Heroku,
-            process: "router".into(),
-            message: self.line(ended).into(),
-        };
-        self.worker.journal.write(app.route.app, line);
+        self.worker.journal.write(app.route.app, Timestamp::now(), |line| self.write(line, ended));
     }
 }
 
+fn write_fault(line: &mut BytesMut, fault: &Fault) {
+    if let Some(socket) = fault.socket {
+        field(line, "sock=", socket);
+        field(line, " ", "");
+    }
+    field(line, "at=", fault.level);
+    field(line, " code=", fault.code);
+    field(line, " desc=\"", fault.description);
+    if let Some(cause) = fault.cause {
+        field(line, "\" cause=\"", cause);
+    }
+    field(line, "\"", "");
+}
+
+fn field(line: &mut BytesMut, name: &str, value: &str) {
+    line.extend_from_slice(name.as_bytes());
+    line.extend_from_slice(value.as_bytes());
+}
+
+fn number(line: &mut BytesMut, name: &str, value: u64) {
+    field(line, name, itoa::Buffer::new().format(value));
+}
+
 /// Adds text of a client's so that it can neither end a quoted value nor the line.
-fn push_safe(line: &mut String, bytes: &[u8]) {
-    let harmless = |byte: &u8| (0x20..0x7f).contains(byte) && *byte != b'"';
-    if bytes.iter().all(harmless) {
-        // All of it is ASCII.
-        line.push_str(std::str::from_utf8(bytes).unwrap_or_default());
+fn push_safe(line: &mut BytesMut, text: &[u8]) {
+    let is_harmless = |byte: u8| (0x20..0x7f).contains(&byte) && byte != b'"';
+    // All of it is looked at, for that is quicker than to stop early.
+    if text.iter().fold(true, |all, byte| all & is_harmless(*byte)) {
+        line.extend_from_slice(text);
         return;
     }
-    for byte in bytes {
-        if harmless(byte) {
-            line.push(char::from(*byte));
+    for &byte in text {
+        if is_harmless(byte) {
+            line.extend_from_slice(&[byte]);
         } else {
-            let _ = write!(line, "%{byte:02X}");
+            let [high, low] = [byte >> 4, byte & 15].map(|digit| b"0123456789ABCDEF"[usize::from(digit)]);
+            line.extend_from_slice(&[b'%', high, low]);
         }
     }
 }
@@ -169,9 +170,9 @@ mod tests {
             ("/\nline", "/%0Aline"),
             ("/é", "/%C3%A9"),
         ] {
-            let mut line = String::new();
+            let mut line = BytesMut::new();
             push_safe(&mut line, given.as_bytes());
-            assert_eq!(line, expected);
+            assert_eq!(line, expected.as_bytes());
         }
     }
 }

@@ -1,18 +1,14 @@
 //! A response's body on its way to the client: counted, timed, and the end of its request.
 
-use crate::connection::Worker;
+use crate::answer_body::AnswerBody;
+use crate::exchange::Rest;
 use crate::fault::{IDLE, INTERRUPTED};
 use crate::record::Record;
-use crate::request_body::{Progress, RequestBody};
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::client::conn::http1::SendRequest;
-use std::future::Future;
+use hyper::body::{Body, Frame, SizeHint};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
-use tokio::time::Sleep;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 /// The body. The record inside ends the request when the body is dropped.
 pub(crate) struct ResponseBody {
@@ -24,17 +20,17 @@ enum Source {
     /// A page of the router's own, or nothing.
     Page(Option<Bytes>),
     Dyno(Box<Relay>),
+    /// A dyno's body that has come as a whole.
+    Over,
 }
 
 /// A body that a dyno is sending.
 struct Relay {
-    incoming: Incoming,
-    /// The connection it comes over, until it has come.
-    sender: Option<SendRequest<RequestBody>>,
-    progress: Option<Arc<Progress>>,
-    worker: Arc<Worker>,
-    /// Runs while nothing comes.
-    waiting: Option<Pin<Box<Sleep>>>,
+    body: AnswerBody,
+    /// The request's body, if it is still under way.
+    rest: Option<Rest>,
+    /// Since when nothing comes.
+    resting: Option<Instant>,
 }
 
 /// Tells the server to cut the client's connection: part of a message was lost.
@@ -52,17 +48,11 @@ impl ResponseBody {
     }
 
     /// What a dyno answers.
-    pub(crate) fn relay(
-        worker: &Arc<Worker>,
-        incoming: Incoming,
-        sender: SendRequest<RequestBody>,
-        progress: Option<Arc<Progress>>,
-        record: Box<Record>,
-    ) -> Self {
-        let ended = incoming.is_end_stream();
-        let relay = Relay { incoming, sender: Some(sender), progress, worker: worker.clone(), waiting: None };
+    pub(crate) fn relay(body: AnswerBody, rest: Option<Rest>, record: Box<Record>) -> Self {
+        let over = body.is_over();
+        let relay = Relay { body, rest, resting: None };
         let mut body = Self { source: Source::Dyno(Box::new(relay)), record: Some(record) };
-        if ended {
+        if over {
             body.finish();
         }
         body
@@ -70,36 +60,21 @@ impl ResponseBody {
 
     /// The whole body has come: the connection is free again.
     fn finish(&mut self) {
-        let Source::Dyno(relay) = &mut self.source else { return };
+        let Source::Dyno(relay) = std::mem::replace(&mut self.source, Source::Over) else { return };
         let Some(record) = &mut self.record else { return };
         record.complete = true;
-        // A dyno may answer before it has read the request; such a connection is not reused.
-        let request_done = relay.progress.as_ref().is_none_or(|progress| progress.is_finished());
-        if let (Some(sender), Some(slot), true) = (relay.sender.take(), &record.slot, request_done) {
-            relay.worker.pool.put(slot.dyno(), sender);
+        if let (Some(link), Some(slot)) = (relay.body.into_link(), &record.slot) {
+            record.worker.pool.put(slot.dyno(), link);
         }
     }
 }
 
 impl Relay {
-    /// Whether both sides were silent for too long. Called while nothing comes.
-    fn is_idle(&mut self, cx: &mut Context<'_>) -> bool {
-        let idle = self.worker.shared.config.timeouts.idle;
-        loop {
-            let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(idle)));
-            if waiting.as_mut().poll(cx).is_pending() {
-                return false;
-            }
-            // The request's body may be moving while the response rests.
-            let quiet = self.progress.as_ref().filter(|progress| !progress.is_finished()).map(|p| p.quiet());
-            match quiet {
-                Some(quiet) if quiet < idle => {
-                    let rest = idle.saturating_sub(quiet).max(Duration::from_millis(1));
-                    self.waiting = Some(Box::pin(tokio::time::sleep(rest)));
-                }
-                _ => return true,
-            }
-        }
+    /// When patience ends: `idle` after the last byte on either side. Called while nothing comes.
+    fn deadline(&mut self, idle: Duration) -> Instant {
+        let resting = *self.resting.get_or_insert_with(Instant::now);
+        // The request's body may be moving while the response rests.
+        self.rest.as_ref().map_or(resting, |rest| rest.moved().max(resting)) + idle
     }
 }
 
@@ -111,48 +86,56 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
-        let me = &mut *self;
-        let relay = match &mut me.source {
+        let Self { source, record } = &mut *self;
+        let relay = match source {
             Source::Page(page) => return Poll::Ready(page.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Source::Over => return Poll::Ready(None),
             Source::Dyno(relay) => relay,
         };
-        let fault = match Pin::new(&mut relay.incoming).poll_frame(cx) {
-            Poll::Pending if relay.is_idle(cx) => &IDLE,
-            Poll::Pending => return Poll::Pending,
+        let Some(record) = record else { return Poll::Ready(None) };
+        let idle = record.worker.shared.config.timeouts.idle;
+        if record.fault.is_some() {
+            return Poll::Ready(Some(Err(CutOff)));
+        }
+        let fault = match relay.body.poll_frame(cx) {
+            Poll::Pending => {
+                ready!(record.client.alarm.poll(cx, relay.deadline(idle)));
+                &IDLE
+            }
             Poll::Ready(Some(Err(_))) => &INTERRUPTED,
             Poll::Ready(Some(Ok(frame))) => {
-                relay.waiting = None;
-                let ended = relay.incoming.is_end_stream();
-                if let (Some(record), Some(data)) = (&mut me.record, frame.data_ref()) {
-                    record.bytes += data.len() as u64;
-                }
-                if ended {
-                    me.finish();
+                relay.resting = None;
+                record.bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
+                if relay.body.is_over() {
+                    self.finish();
                 }
                 return Poll::Ready(Some(Ok(frame)));
             }
             Poll::Ready(None) => {
-                me.finish();
+                self.finish();
                 return Poll::Ready(None);
             }
         };
-        if let Some(record) = &mut me.record {
-            record.fail(fault);
-        }
-        Poll::Ready(Some(Err(CutOff)))
+        record.fail(fault);
+        // An error cuts the client's connection at once. What came before it may still be in the
+        // server's buffer, and goes to the client while this body waits.
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Page(page) => page.is_none(),
-            Source::Dyno(relay) => relay.incoming.is_end_stream(),
+            Source::Dyno(relay) => relay.body.is_over(),
+            Source::Over => true,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Page(page) => SizeHint::with_exact(page.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Source::Dyno(relay) => relay.incoming.size_hint(),
+            Source::Dyno(relay) => relay.body.size_hint(),
+            Source::Over => SizeHint::with_exact(0),
         }
     }
 }

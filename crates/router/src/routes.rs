@@ -6,7 +6,7 @@
 
 use arc_swap::ArcSwap;
 use domain::route::{AppRoute, Backend, Backends, RouteTable};
-use domain::{AppId, DynoId, DynoName};
+use domain::{AppId, DynoId};
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -61,7 +61,8 @@ pub(crate) struct AppState {
 /// A dyno that is or was in the table.
 pub(crate) struct Dyno {
     pub(crate) id: DynoId,
-    pub(crate) name: DynoName,
+    /// Its name, as it stands in log lines.
+    pub(crate) label: String,
     pub(crate) address: SocketAddr,
     routable: AtomicBool,
     requests: AtomicUsize,
@@ -247,7 +248,7 @@ impl Dyno {
     fn new(backend: &Backend) -> Self {
         Self {
             id: backend.dyno,
-            name: backend.name.clone(),
+            label: backend.name.to_string(),
             address: backend.address,
             routable: AtomicBool::new(true),
             requests: AtomicUsize::new(0),
@@ -284,9 +285,10 @@ impl Dyno {
         self.quarantined_until.store(until, Ordering::Relaxed);
     }
 
-    /// When the quarantine ends, if there is one at `now`.
-    pub(crate) fn quarantined(&self, now: u64) -> Option<u64> {
-        Some(self.quarantined_until.load(Ordering::Relaxed)).filter(|until| *until > now)
+    /// When the quarantine ends, if there is one now. Looks at the clock only if there ever was one.
+    pub(crate) fn quarantined(&self, routes: &Routes) -> Option<u64> {
+        let until = self.quarantined_until.load(Ordering::Relaxed);
+        (until > 0 && until > routes.now()).then_some(until)
     }
 }
 

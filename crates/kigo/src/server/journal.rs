@@ -16,8 +16,8 @@ impl ops::AppLog for AppLogs {
 }
 
 impl router::LogSink for AppLogs {
-    fn log(&self, app: AppId, line: LogLine) {
-        self.0.append(app, line);
+    fn log(&self, app: AppId, lines: Vec<LogLine>) {
+        self.0.append_all(app, lines);
     }
 }
 

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what failed by where it stops")]
 
+mod bodies;
 mod codes;
 mod deploys;
 mod holding;

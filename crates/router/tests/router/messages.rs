@@ -99,6 +99,12 @@ async fn responses_keep_their_kind() {
         ("HTTP/1.0 200 OK\r\n\r\nto the end", "GET", 200, "to the end"),
         ("HTTP/1.1 204 No Content\r\n\r\n", "GET", 204, ""),
         ("HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\n\r\n", "GET", 304, ""),
+        // What has no body says nothing of a length that could be taken for one.
+        ("HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", "GET", 204, ""),
+        ("HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "GET", 204, ""),
+        ("HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", "GET", 304, ""),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 00\r\n\r\n", "GET", 200, ""),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "HEAD", 200, ""),
         ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "HEAD", 200, ""),
         (
             "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
@@ -119,6 +125,7 @@ async fn responses_keep_their_kind() {
             .await;
         let head = client.head().await.unwrap();
         assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{head}");
+        assert!(matches!(status, 200 | 599) || values(&head, "content-length").is_empty(), "{head}");
         let mut rest = Vec::new();
         soon(tokio::io::AsyncReadExt::read_to_end(&mut client.0, &mut rest)).await.unwrap();
         let rest = String::from_utf8(rest).unwrap();
@@ -316,4 +323,45 @@ async fn a_kept_connection_that_died_is_replaced() {
             assert!(matches!(reply.status, 200 | 503), "{reply:?}");
         }
     }
+}
+
+/// What is no request of HTTP/1, or too large for one.
+#[tokio::test]
+async fn noise_of_a_client_does_not_reach_a_dyno() {
+    let host = "Host: app.localhost\r\n";
+    let (address, mut requests) = listening().await;
+    let router = TestRouter::with(ready(&[address]), |_| {});
+    let noises: Vec<Vec<u8>> = vec![
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n".to_vec(),
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
+        format!("GET /\r\n{host}\r\n").into_bytes(),
+        format!("GET / HTTP/1.2\r\n{host}\r\n").into_bytes(),
+        format!("GET / HTTP/3.0\r\n{host}\r\n").into_bytes(),
+        format!("GET / http/1.1\r\n{host}\r\n").into_bytes(),
+        format!("GET  / HTTP/1.1\r\n{host}\r\n").into_bytes(),
+        format!("GET / a HTTP/1.1\r\n{host}\r\n").into_bytes(),
+        format!("G\x7fT / HTTP/1.1\r\n{host}\r\n").into_bytes(),
+        format!("{} / HTTP/1.1\r\n{host}\r\n", "A".repeat(128)).into_bytes(),
+        format!("GET /\0 HTTP/1.1\r\n{host}\r\n").into_bytes(),
+        format!("CONNECT app.localhost:80 HTTP/1.1\r\n{host}\r\n").into_bytes(),
+        format!("GET http://other/ HTTP/1.1\r\n{host}\r\n").into_bytes(),
+        format!("GET /{} HTTP/1.1\r\n{host}\r\n", "a".repeat(9000)).into_bytes(),
+        format!("GET / HTTP/1.1\r\n{host}X: {}\r\n\r\n", "a".repeat(9000)).into_bytes(),
+        format!("GET / HTTP/1.1\r\n{host}{}\r\n", "X: a\r\n".repeat(101)).into_bytes(),
+        format!("GET / HTTP/1.1\r\n{host}X: {}", "a".repeat(100_000)).into_bytes(),
+        format!("GET / HTTP/1.1\r\n{host}: a\r\n\r\n").into_bytes(),
+        format!("GET / HTTP/1.1\r\n{host}No colon\r\n\r\n").into_bytes(),
+        format!("GET / HTTP/1.0\r\n{host}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n").into_bytes(),
+        format!("POST / HTTP/1.1\r\n{host}Expect: magic\r\nContent-Length: 1\r\n\r\na").into_bytes(),
+        format!("GET / HTTP/1.1\r\n{host}Content-Length: 18446744073709551616\r\n\r\n").into_bytes(),
+    ];
+    for noise in noises {
+        let shown = String::from_utf8_lossy(&noise[..noise.len().min(80)]).into_owned();
+        let mut client = router.connect().await;
+        client.send_bytes(&noise).await;
+        let reply = client.reply().await;
+        assert!(reply.status == 0 || (400..500).contains(&reply.status), "{shown:?}: {reply:?}");
+        assert!(requests.try_recv().is_err(), "{shown:?} reached the dyno");
+    }
+    assert_eq!(router.get().await.status, 200);
 }

@@ -46,8 +46,10 @@ pub(crate) struct TestRouter {
 struct Lines(mpsc::UnboundedSender<(AppId, LogLine)>);
 
 impl LogSink for Lines {
-    fn log(&self, app: AppId, line: LogLine) {
-        let _ = self.0.send((app, line));
+    fn log(&self, app: AppId, lines: Vec<LogLine>) {
+        for line in lines {
+            let _ = self.0.send((app, line));
+        }
     }
 }
 

@@ -76,7 +76,8 @@ fn the_clients_address_is_appended() {
 fn odd_framing_and_expectations_are_refused() {
     let limits = Limits { request_line: 200, ..Limits::default() };
     let refused = |uri: &str, headers: &[(&str, &str)]| {
-        check(&request(Version::HTTP_11, uri, headers), &limits).err().map(|fault| fault.cause.unwrap())
+        let (head, ()) = request(Version::HTTP_11, uri, headers).into_parts();
+        check(&head, &limits).err().map(|fault| fault.cause.unwrap())
     };
     let bad = Some("bad header");
     assert_eq!(refused("/", &[("transfer-encoding", "chunked")]), None);
@@ -92,43 +93,90 @@ fn odd_framing_and_expectations_are_refused() {
     assert_eq!(refused("/", &[("x", &"a".repeat(197))]), None);
 }
 
+/// The lines of the head that a dyno gets, without the time.
+fn written(version: Version, uri: &str, headers: &[(&str, &str)], upgrade: Option<&str>) -> Vec<String> {
+    let (head, ()) = request(version, uri, headers).into_parts();
+    let forwarded = Forwarded {
+        chain: HeaderValue::from_static("1.1.1.1"),
+        protocol: "http",
+        port: HeaderValue::from_static("80"),
+    };
+    let upgrade = upgrade.map(|protocol| HeaderValue::from_str(protocol).unwrap());
+    let own = Own {
+        host: &HeaderValue::from_static("a.b"),
+        id: &HeaderValue::from_static("id"),
+        forwarded: &forwarded,
+        upgrade: upgrade.as_ref(),
+    };
+    let text = String::from_utf8(write(&head, &own)).unwrap();
+    let lines = text.strip_suffix("\r\n\r\n").unwrap().split("\r\n");
+    lines.filter(|line| !line.starts_with("x-request-start: ")).map(str::to_owned).collect()
+}
+
+const OWN: [&str; 4] =
+    ["x-request-id: id", "x-forwarded-for: 1.1.1.1", "x-forwarded-proto: http", "x-forwarded-port: 80"];
+
+/// Everything that the router itself adds, around what it lets through.
+fn with_own(first: &str, passed: &[&str], via: &str) -> Vec<String> {
+    let via = format!("via: {via}");
+    let lines = [first, "host: a.b"].into_iter().chain(passed.iter().copied()).chain(OWN);
+    lines.chain([via.as_str()]).map(str::to_owned).collect()
+}
+
 #[test]
 fn headers_of_one_connection_stay_on_it() {
-    let mut headers = request(
+    let got = written(
         Version::HTTP_11,
         "/",
         &[
-            ("connection", "close, X-Drop, Accept-Secret, host, x-forwarded-for, content-length"),
+            ("connection", "close, X-Drop, Accept-Secret, host, x-forwarded-host, content-length, VIA"),
             ("accept-secret", "1"),
             ("keep-alive", "5"),
             ("upgrade", "h2c"),
             ("proxy-connection", "close"),
-            ("host", "a"),
-            ("x-forwarded-for", "1.1.1.1"),
+            ("proxy-authorization", "secret"),
+            ("te", "trailers, gzip"),
+            ("expect", "100-continue"),
+            ("host", "other"),
+            ("x-forwarded-host", "kept"),
+            ("x-request-start", "1"),
+            ("x-request-id", "theirs"),
+            ("x-forwarded-for", "9.9.9.9"),
+            ("x-forwarded-proto", "gopher"),
+            ("x-forwarded-port", "1"),
+            ("via", "1.1 before"),
             ("content-length", "3"),
             ("accept", "*/*"),
+            ("cookie", "a"),
+            ("cookie", "b"),
         ],
-    )
-    .headers()
-    .clone();
-    strip_hop_by_hop(&mut headers);
-    let mut left: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
-    left.sort_unstable();
-    assert_eq!(left, ["accept", "content-length", "host", "x-forwarded-for"]);
+        None,
+    );
+    let passed = [
+        "x-forwarded-host: kept",
+        "content-length: 3",
+        "accept: */*",
+        "cookie: a",
+        "cookie: b",
+        "te: trailers",
+    ];
+    assert_eq!(got, with_own("GET / HTTP/1.1", &passed, "1.1 kigo-router"));
 }
 
 #[test]
-fn a_response_in_chunks_has_no_length_and_one_via() {
-    let mut headers = HeaderMap::new();
-    headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-    headers.insert(CONTENT_LENGTH, HeaderValue::from_static("5"));
-    headers.append(VIA, HeaderValue::from_static("1.0 a"));
-    headers.append(VIA, HeaderValue::from_static("1.1 b"));
-    to_client(&mut headers, &Limits::default()).unwrap();
-    assert_eq!(headers.get(VIA).unwrap(), "1.0 a, 1.1 b, 1.1 kigo-router");
-    assert_eq!(headers.len(), 1);
-    headers.insert(SET_COOKIE, "a".repeat(8192).parse().unwrap());
-    assert_eq!(to_client(&mut headers, &Limits::default()), Err(&BIG_COOKIE));
+fn a_body_in_chunks_has_no_length() {
+    let headers = [("content-length", "5"), ("transfer-encoding", "Chunked"), ("via", "1.0 a")];
+    let got = written(Version::HTTP_10, "http://a.b?x", &headers, None);
+    let expected = with_own("GET /?x HTTP/1.1", &["transfer-encoding: chunked"], "1.0 a, 1.0 kigo-router");
+    assert_eq!(got, expected);
+}
+
+#[test]
+fn an_upgrade_is_asked_for_by_the_router_itself() {
+    let headers = [("connection", "upgrade, x-hop"), ("upgrade", "websocket"), ("x-hop", "1")];
+    let got = written(Version::HTTP_11, "*", &headers, Some("websocket"));
+    let passed = ["upgrade: websocket", "connection: upgrade"];
+    assert_eq!(got, with_own("GET * HTTP/1.1", &passed, "1.1 kigo-router"));
 }
 
 #[test]
