@@ -51,6 +51,9 @@ pub(crate) struct ServerArgs {
     /// Threads of the router [default: one per CPU]
     #[arg(long, env = "KIGO_ROUTER_THREADS", value_name = "N")]
     pub(crate) router_threads: Option<usize>,
+    /// Reverse proxies whose X-Forwarded-Proto and -Port are believed [default: none]
+    #[arg(long, env = "KIGO_ROUTER_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',')]
+    pub(crate) router_trusted_proxies: Vec<IpNet>,
     /// Builds that run at once [default: 2]
     #[arg(long, env = "KIGO_BUILD_CONCURRENCY", value_name = "N")]
     pub(crate) build_concurrency: Option<usize>,
@@ -124,6 +127,7 @@ struct FileRouter {
     listen: Option<SocketAddr>,
     app_url: Option<String>,
     threads: Option<usize>,
+    trusted_proxies: Vec<IpNet>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -178,6 +182,8 @@ pub(crate) struct Config {
     pub(crate) allow: Vec<String>,
     pub(crate) runtime: String,
     pub(crate) router_threads: usize,
+    /// See [`router::Config::trusted_proxies`].
+    pub(crate) router_trusted_proxies: Vec<IpNet>,
     pub(crate) build_concurrency: usize,
     /// Bytes.
     pub(crate) build_memory: u64,
@@ -232,6 +238,11 @@ impl Config {
             allow: if args.allow.is_empty() { file.network.allow } else { args.allow.clone() },
             runtime: args.runtime.clone().or(file.runtime).unwrap_or_else(|| "own".into()),
             router_threads: args.router_threads.or(file.router.threads).unwrap_or(cpus),
+            router_trusted_proxies: if args.router_trusted_proxies.is_empty() {
+                file.router.trusted_proxies
+            } else {
+                args.router_trusted_proxies.clone()
+            },
             build_concurrency: args.build_concurrency.or(file.build.concurrency).unwrap_or(2),
             build_memory: mib(args.build_memory, file.build.memory, 2560),
             build_disk: mib(args.build_disk, file.build.disk, 10 * 1024),
@@ -325,7 +336,7 @@ mod tests {
     #[test]
     fn defaults_stand_and_flags_win_over_the_file() {
         let file: File = toml::from_str(
-            "base_domain = 'Apps.Example.com.'\n[api]\nlisten = '127.0.0.1:6000'\n[build]\nmemory = 100\nsource_networks = ['10.0.0.0/8', 'fd00::/8']\n",
+            "base_domain = 'Apps.Example.com.'\n[api]\nlisten = '127.0.0.1:6000'\n[build]\nmemory = 100\nsource_networks = ['10.0.0.0/8', 'fd00::/8']\n[router]\ntrusted_proxies = ['127.0.0.1/32']\n",
         )
         .unwrap();
         let args = ServerArgs { build_memory: Some(200), ..ServerArgs::default() };
@@ -337,6 +348,7 @@ mod tests {
             config.source_networks,
             ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse::<IpNet>().unwrap()]
         );
+        assert_eq!(config.router_trusted_proxies, ["127.0.0.1/32".parse::<IpNet>().unwrap()]);
         assert_eq!(config.app_url(8080), "http://{app}.apps.example.com:8080");
         assert_eq!(config.api_url(6000), "http://localhost:6000");
     }

@@ -172,6 +172,7 @@ async fn bind(config: &Config, capacity: Capacity, certificates: &Certificates) 
     let router = router::Config {
         listen: vec![config.router_listen],
         threads: config.router_threads,
+        trusted_proxies: config.router_trusted_proxies.clone(),
         limits: router::Limits { connections: capacity.router, ..router::Limits::default() },
         ..router::Config::default()
     };

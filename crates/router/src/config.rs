@@ -1,5 +1,6 @@
 //! Every limit and every wait of the router, with Heroku's figures as defaults.
 
+use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -12,6 +13,9 @@ pub struct Config {
     pub threads: usize,
     /// `X-Forwarded-Port`; without it, the port that the request came in by.
     pub forwarded_port: Option<u16>,
+    /// Reverse proxies in front of the router: what they say in `X-Forwarded-Proto` and
+    /// `X-Forwarded-Port` is believed. From anybody else these are replaced.
+    pub trusted_proxies: Vec<IpNet>,
     pub timeouts: Timeouts,
     pub limits: Limits,
 }
@@ -66,6 +70,7 @@ impl Default for Config {
             listen: vec![SocketAddr::from(([0, 0, 0, 0], 8080))],
             threads: 0,
             forwarded_port: None,
+            trusted_proxies: Vec::new(),
             timeouts: Timeouts::default(),
             limits: Limits::default(),
         }

@@ -2,6 +2,7 @@
 
 use crate::alarm::Alarm;
 use crate::client_io::ClientIo;
+use crate::config::Config;
 use crate::handle::handle;
 use crate::journal::Journal;
 use crate::pool::Pool;
@@ -32,6 +33,8 @@ pub(crate) struct Peer {
     pub(crate) address: HeaderValue,
     /// The port that they come in by.
     pub(crate) port: HeaderValue,
+    /// It is a proxy of the operator's, which knows better how requests came.
+    pub(crate) trusted: bool,
 }
 
 /// Who is connected.
@@ -53,15 +56,16 @@ impl Worker {
         let before = self.shared.connections.fetch_add(1, Ordering::Relaxed);
         self.shared.hooks.metrics.connections.inc();
         let place = Place(self.shared.clone());
-        let limits = &self.shared.config.limits;
+        let Config { limits, trusted_proxies, .. } = &self.shared.config;
         if before >= limits.connections.saturating_add(limits.refusals) {
             return;
         }
         let address = peer.ip().to_canonical();
+        let trusted = trusted_proxies.iter().any(|network| network.contains(&address));
         let address = HeaderValue::from_str(&address.to_string());
         let address = address.unwrap_or(HeaderValue::from_static("unknown"));
         let client = Client {
-            peer: Peer { address, port },
+            peer: Peer { address, port, trusted },
             over_limit: before >= limits.connections,
             stalled: AtomicBool::new(false),
             alarm: Alarm::default(),

@@ -129,9 +129,35 @@ pub(crate) fn request_id(headers: &HeaderMap) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("-"))
 }
 
-/// How the request came, as the router saw it.
+/// How the request came: as the router saw it, or as a trusted proxy says.
 pub(crate) fn forwarded(headers: &HeaderMap, peer: &Peer) -> Forwarded {
-    Forwarded { chain: forwarded_for(headers, &peer.address), protocol: "http", port: peer.port.clone() }
+    let said = peer.trusted.then(|| said_protocol(headers)).flatten();
+    let port = peer.trusted.then(|| said_port(headers)).flatten();
+    let port = port.or_else(|| said.map(|(_, port)| HeaderValue::from_static(port)));
+    Forwarded {
+        chain: forwarded_for(headers, &peer.address),
+        protocol: said.map_or("http", |(protocol, _)| protocol),
+        port: port.unwrap_or_else(|| peer.port.clone()),
+    }
+}
+
+/// The protocol that a proxy names, and its usual port.
+fn said_protocol(headers: &HeaderMap) -> Option<(&'static str, &'static str)> {
+    let said = single(headers, X_FORWARDED_PROTO)?.as_bytes();
+    let known = [("http", "80"), ("https", "443")];
+    known.into_iter().find(|(protocol, _)| protocol.as_bytes().eq_ignore_ascii_case(said))
+}
+
+fn said_port(headers: &HeaderMap) -> Option<HeaderValue> {
+    let said = single(headers, X_FORWARDED_PORT)?.to_str().ok()?;
+    let digits = Some(said).filter(|said| said.bytes().all(|byte| byte.is_ascii_digit()))?;
+    digits.parse::<u16>().ok().filter(|port| *port > 0).map(HeaderValue::from)
+}
+
+/// A header's value where it has one only.
+fn single(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none())
 }
 
 fn forwarded_for(headers: &HeaderMap, client: &HeaderValue) -> HeaderValue {

@@ -64,6 +64,27 @@ async fn the_dyno_learns_who_asked_and_how() {
 }
 
 #[tokio::test]
+async fn what_a_trusted_proxy_says_reaches_the_dyno_and_the_log() {
+    for (network, protocol, port) in [("127.0.0.0/8", "https", Some("443")), ("192.0.2.0/24", "http", None)] {
+        let (address, mut requests) = listening().await;
+        let router = TestRouter::with(ready(&[address]), |config| {
+            config.trusted_proxies = vec!["::1/128".parse().unwrap(), network.parse().unwrap()];
+        });
+        let forwarded = "X-Forwarded-For: 9.9.9.9\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Port: 443\r\n";
+        let reply = router.ask(&format!("GET / HTTP/1.1\r\nHost: app.localhost\r\n{forwarded}\r\n")).await;
+        assert_eq!(reply.status, 200);
+        let (head, _) = soon(requests.recv()).await.unwrap();
+        let own = router.address.port().to_string();
+        assert_eq!(values(&head, "x-forwarded-proto"), [protocol]);
+        assert_eq!(values(&head, "x-forwarded-port"), [port.unwrap_or(&own)]);
+        assert_eq!(values(&head, "x-forwarded-for"), ["9.9.9.9, 127.0.0.1"]);
+        let line = router.line().await;
+        assert!(line.contains(" fwd=\"9.9.9.9, 127.0.0.1\" "), "{line}");
+        assert!(line.ends_with(&format!(" protocol={protocol}")), "{line}");
+    }
+}
+
+#[tokio::test]
 async fn bodies_pass_both_ways_with_their_framing() {
     let (address, mut requests) = listening().await;
     let router = TestRouter::with(ready(&[address]), |_| {});

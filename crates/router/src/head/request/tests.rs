@@ -73,6 +73,40 @@ fn the_clients_address_is_appended() {
 }
 
 #[test]
+fn a_trusted_proxy_is_believed_where_it_speaks_clearly() {
+    let said = |trusted, headers: &[(&str, &str)]| {
+        let peer = Peer {
+            address: HeaderValue::from_static("10.0.0.9"),
+            port: HeaderValue::from_static("8080"),
+            trusted,
+        };
+        let came = forwarded(request(Version::HTTP_11, "/", headers).headers(), &peer);
+        (came.protocol, came.port.to_str().unwrap().to_owned(), came.chain.to_str().unwrap().to_owned())
+    };
+    let (proto, port) = ("x-forwarded-proto", "x-forwarded-port");
+    let all = [(proto, "https"), (port, "8443"), ("x-forwarded-for", "1.1.1.1")];
+    let chain = "1.1.1.1, 10.0.0.9".to_owned();
+    assert_eq!(said(true, &all), ("https", "8443".into(), chain.clone()));
+    assert_eq!(said(false, &all), ("http", "8080".into(), chain));
+    for (headers, protocol, expected) in [
+        (&[(proto, "HTTPS")][..], "https", "443"),
+        (&[(proto, "http")], "http", "80"),
+        (&[(port, "80")], "http", "80"),
+        (&[], "http", "8080"),
+        (&[(proto, "gopher")], "http", "8080"),
+        (&[(proto, "https, http")], "http", "8080"),
+        (&[(proto, "https"), (proto, "https")], "http", "8080"),
+        (&[(proto, "https"), (port, "+443")], "https", "443"),
+        (&[(proto, "https"), (port, "0")], "https", "443"),
+        (&[(port, "65536")], "http", "8080"),
+        (&[(port, "")], "http", "8080"),
+        (&[(port, "1"), (port, "1")], "http", "8080"),
+    ] {
+        assert_eq!(said(true, headers), (protocol, expected.into(), "10.0.0.9".into()), "{headers:?}");
+    }
+}
+
+#[test]
 fn odd_framing_and_expectations_are_refused() {
     let limits = Limits { request_line: 200, ..Limits::default() };
     let refused = |uri: &str, headers: &[(&str, &str)]| {
