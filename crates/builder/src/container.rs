@@ -6,7 +6,7 @@ use crate::source::OWNER;
 use crate::work::Work;
 use crate::{BuildError, BuildRequest, Builder};
 use domain::{BuildId, Digest};
-use engine::{ContainerSpec, Engine, EngineError, Exit, Mount, OutputContent, Terminal};
+use engine::{ContainerSpec, Engine, EngineError, Exit, Mount, OutputContent, Power, Terminal};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -138,6 +138,7 @@ fn spec(
         working_dir: "/app".into(),
         hostname: "build".into(),
         user: OWNER,
+        power: Power::Plain,
         limits: builder.settings.limits,
         terminal: Terminal::Log,
         mounts,

@@ -19,6 +19,7 @@ pub mod init;
 pub mod launch;
 pub mod net;
 mod oci;
+mod power;
 pub mod protocol;
 pub mod rootfs;
 pub mod seccomp;

@@ -1,6 +1,6 @@
 //! What several unit tests need.
 
-use engine::{ContainerSpec, Limits, Terminal};
+use engine::{ContainerSpec, Limits, Power, Terminal};
 
 /// A spec with nothing special in it.
 pub(crate) fn spec() -> ContainerSpec {
@@ -14,6 +14,7 @@ pub(crate) fn spec() -> ContainerSpec {
         working_dir: "/".into(),
         hostname: "dyno".into(),
         user: 1000,
+        power: Power::Plain,
         limits: Limits {
             memory: 64 << 20,
             memory_max: 128 << 20,

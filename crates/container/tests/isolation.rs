@@ -6,7 +6,7 @@ mod support;
 use container::Ownership;
 use engine::Mount;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::process::Command;
 use support::{Machine, shell};
 
@@ -41,6 +41,36 @@ async fn even_root_inside_has_none_and_is_nobody_outside() {
     let (_, printed) = machine.run_spec(&spec).await;
     assert!(printed.starts_with("0\nCapEff:\t0000000000000000\nmade\n"), "{printed}");
     assert_eq!(printed.matches("\nno\n").count(), 2, "{printed}");
+    machine.clean().await;
+}
+
+#[tokio::test]
+async fn with_the_power_over_packages_its_files_are_its_own_and_the_host_s_are_not() {
+    let machine = Machine::new();
+    let directory = machine.path().join("host");
+    fs::create_dir(&directory).unwrap();
+    fs::write(directory.join("file"), "host").unwrap();
+    let mut spec = shell(
+        "grep -E '^(CapEff|CapBnd|NoNewPrivs)' /proc/self/status
+        touch /etc/made && chown 5:6 /etc/made && chmod 4755 /etc/made && stat -c '%u %g %a' /etc/made
+        mount -t tmpfs x /tmp 2>/dev/null || echo no mount
+        mknod /etc/disk b 8 0 2>/dev/null || echo no device
+        chroot / true 2>/dev/null || echo no chroot
+        hostname other 2>/dev/null || echo no name
+        echo x 2>/dev/null > /proc/sys/kernel/core_pattern || echo no setting
+        chown 5 /host/file 2>/dev/null || echo not the host",
+    );
+    spec.user = 0;
+    spec.power = engine::Power::Packages;
+    spec.mounts = vec![Mount { source: directory.clone(), target: "/host".into(), read_only: true }];
+    let (_, printed) = machine.run_spec(&spec).await;
+    let kept = "00000000800000fb";
+    assert!(printed.starts_with(&format!("CapEff:\t{kept}\nCapBnd:\t{kept}\nNoNewPrivs:\t1\n")), "{printed}");
+    assert!(printed.contains("\n5 6 4755\n"), "{printed}");
+    for refused in ["no mount", "no device", "no chroot", "no name", "no setting", "not the host"] {
+        assert!(printed.contains(&format!("\n{refused}")), "{printed}");
+    }
+    assert_eq!(fs::metadata(directory.join("file")).unwrap().uid(), 0);
     machine.clean().await;
 }
 

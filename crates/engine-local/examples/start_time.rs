@@ -22,7 +22,7 @@
 //! milliseconds, one figure for each round.
 
 use domain::Digest;
-use engine::{ContainerSpec, Engine, Limits, OutputContent, Terminal};
+use engine::{ContainerSpec, Engine, Limits, OutputContent, Power, Terminal};
 use engine_local::{Local, LocalConfig, Runtime};
 use image::{Compression, ImageSpec, ImageStore, PackOptions};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -134,6 +134,7 @@ impl Bench {
             working_dir: "/app".to_owned(),
             hostname: "dyno".to_owned(),
             user: 1000,
+            power: Power::Plain,
             limits: Limits {
                 memory: 512 << 20,
                 memory_max: 1 << 30,

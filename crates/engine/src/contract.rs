@@ -13,7 +13,7 @@ mod surviving;
 
 use crate::fake::Step;
 use crate::{
-    ContainerId, ContainerSpec, Engine, Exit, Limits, Observation, OutputContent, OutputLine, Status,
+    ContainerId, ContainerSpec, Engine, Exit, Limits, Observation, OutputContent, OutputLine, Power, Status,
     Terminal,
 };
 use async_trait::async_trait;
@@ -125,6 +125,7 @@ impl Contract {
             working_dir: "/app".to_owned(),
             hostname: "contract-1".to_owned(),
             user: self.subject.user(),
+            power: Power::Plain,
             limits: Limits {
                 memory: 32 << 20,
                 memory_max: 64 << 20,

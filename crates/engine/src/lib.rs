@@ -41,6 +41,8 @@ pub struct ContainerSpec {
     pub hostname: String,
     /// User and group id inside.
     pub user: u32,
+    #[serde(default)]
+    pub power: Power,
     pub limits: Limits,
     pub terminal: Terminal,
     /// Directories of the host that appear inside.
@@ -49,6 +51,19 @@ pub struct ContainerSpec {
     pub watch_port: Option<u16>,
     /// Killed after this long, whatever it does; kept even while no server runs.
     pub time_limit: Option<Duration>,
+}
+
+/// What the container's processes may do to its own files, whoever they run as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Power {
+    /// What any user may: no capabilities, and no way to get any. For all that is an app's.
+    #[default]
+    Plain,
+    /// What installing packages of the operating system takes: to own, give away and overwrite
+    /// files, and to become another user; all of it inside of the container's user namespace only.
+    /// For programs that come from the stack, never for an app's.
+    Packages,
 }
 
 /// What a container may use.

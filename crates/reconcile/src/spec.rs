@@ -6,7 +6,7 @@
 use crate::Settings;
 use crate::error::Result;
 use domain::{App, ConfigVars, Digest, Dyno, DynoKind, DynoSize, Release, Slug};
-use engine::{ContainerSpec, Limits, Terminal};
+use engine::{ContainerSpec, Limits, Power, Terminal};
 use jiff::tz::TimeZone;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -93,6 +93,7 @@ pub(crate) fn container(
         working_dir: "/app".into(),
         hostname: dyno.id.to_string(),
         user: USER,
+        power: Power::Plain,
         limits: limits(dyno.size, settings),
         terminal,
         mounts: Vec::new(),

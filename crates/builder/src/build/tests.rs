@@ -4,7 +4,7 @@ use super::*;
 use crate::Settings;
 use domain::{AppId, BuildId, ConfigVars};
 use engine::fake::{Call, Fake, Step};
-use engine::{ContainerSpec, Engine, Exit};
+use engine::{ContainerSpec, Engine, Exit, Power};
 use image::ImageStore;
 use std::sync::Arc;
 use std::time::Duration;
@@ -204,6 +204,7 @@ fn spec(labels: BTreeMap<String, String>) -> ContainerSpec {
         working_dir: "/".into(),
         hostname: "x".into(),
         user: 1000,
+        power: Power::Plain,
         limits: Settings::default().limits,
         terminal: engine::Terminal::Log,
         mounts: Vec::new(),

@@ -1,7 +1,8 @@
 //! Giving up power, for good: what is dropped here, nothing the container does brings back.
 
 use crate::error::{Doing, Failure};
-use crate::{seccomp, sys};
+use crate::{power, seccomp, sys};
+use engine::Power;
 use rustix::fs::{Gid, Mode, Uid};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
 use rustix::thread::{CapabilitiesSecureBits, CapabilitySet, CapabilitySets};
@@ -30,27 +31,31 @@ pub(super) fn resources() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Becomes the container's user, without capabilities and without a way to get any.
-pub(super) fn identity(user: u32) -> Result<(), Failure> {
-    let step = "drop all capabilities";
+/// Becomes the container's user, with the capabilities of its power, of which there mostly are none,
+/// and without a way to get any more.
+pub(super) fn identity(user: u32, power: Power) -> Result<(), Failure> {
+    let step = "drop capabilities";
+    let kept = power::capabilities(power);
     let mut number = 0;
-    while sys::drop_bounding_capability(number).doing(step)? {
+    while number < 64 {
+        let named = CapabilitySet::from_bits_retain(1 << number);
+        if !kept.contains(named) && !sys::drop_bounding_capability(number).doing(step)? {
+            break;
+        }
         number += 1;
     }
     let (uid, gid) = (Uid::from_raw(user), Gid::from_raw(user));
     rustix::thread::set_thread_groups(&[gid]).doing("set the groups")?;
     rustix::thread::set_thread_res_gid(gid, gid, gid).doing("become the user")?;
-    // Also the container's root is nobody special.
-    let bits = CapabilitiesSecureBits::NO_ROOT | CapabilitiesSecureBits::NO_ROOT_LOCKED;
-    rustix::thread::set_capabilities_secure_bits(bits).doing(step)?;
+    if power == Power::Plain {
+        // Also the container's root is nobody special.
+        let bits = CapabilitiesSecureBits::NO_ROOT | CapabilitiesSecureBits::NO_ROOT_LOCKED;
+        rustix::thread::set_capabilities_secure_bits(bits).doing(step)?;
+    }
     rustix::thread::set_thread_res_uid(uid, uid, uid).doing("become the user")?;
     rustix::thread::clear_ambient_capability_set().doing(step)?;
-    let none = CapabilitySets {
-        effective: CapabilitySet::empty(),
-        permitted: CapabilitySet::empty(),
-        inheritable: CapabilitySet::empty(),
-    };
-    rustix::thread::set_capabilities(None, none).doing(step)?;
+    let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
+    rustix::thread::set_capabilities(None, sets).doing(step)?;
     rustix::thread::set_no_new_privs(true).doing("refuse new privileges")?;
     // Nobody inside may look into init, which began its life as a process of the host.
     set_dumpable_behavior(DumpableBehavior::NotDumpable).doing("hide init's memory")

@@ -2,6 +2,7 @@
 
 use super::seccomp;
 use crate::bundle::Bundle;
+use crate::power;
 use crate::rootfs::RANGE;
 use engine::{ContainerSpec, Limits, Terminal};
 use serde_json::{Value, json};
@@ -91,13 +92,16 @@ fn process(spec: &ContainerSpec, has_shell: bool) -> Value {
         Terminal::Pty { columns, rows } => Some(json!({"width": columns, "height": rows})),
         Terminal::Log | Terminal::Pipes => None,
     };
+    let kept = power::names(spec.power);
     let mut process = json!({
         "terminal": terminal.is_some(),
         "user": {"uid": spec.user, "gid": spec.user},
         "args": arguments,
         "env": spec.env.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>(),
         "cwd": spec.working_dir,
-        "capabilities": {"bounding": [], "effective": [], "inheritable": [], "permitted": [], "ambient": []},
+        "capabilities": {
+            "bounding": kept, "effective": kept, "permitted": kept, "inheritable": [], "ambient": [],
+        },
         "noNewPrivileges": true,
         "oomScoreAdj": 300,
         "rlimits": [{"type": "RLIMIT_CORE", "hard": 1, "soft": 1}],

@@ -6,7 +6,7 @@
 
 use container::cgroup::{Group, Hierarchies, remove_parent};
 use container::{Host, HostConfig};
-use engine::{ContainerId, ContainerSpec, Exit, Limits, OutputContent, Status, Terminal};
+use engine::{ContainerId, ContainerSpec, Exit, Limits, OutputContent, Power, Status, Terminal};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
@@ -217,6 +217,7 @@ pub fn shell(script: &str) -> ContainerSpec {
         working_dir: "/app".into(),
         hostname: "test-host".into(),
         user: 1000,
+        power: Power::Plain,
         limits: Limits {
             memory: 64 << 20,
             memory_max: 128 << 20,

@@ -1,7 +1,7 @@
 //! A machine for one test.
 
 use domain::Digest;
-use engine::{ContainerId, ContainerSpec, Engine, Limits, OutputContent, OutputLine, Terminal};
+use engine::{ContainerId, ContainerSpec, Engine, Limits, OutputContent, OutputLine, Power, Terminal};
 use engine_local::{Local, LocalConfig, Runtime};
 use image::{Compression, ImageSpec, ImageStore, PackOptions};
 use nix::mount::{MsFlags, mount};
@@ -88,6 +88,7 @@ impl Machine {
             working_dir: "/app".to_owned(),
             hostname: "dyno".to_owned(),
             user: 1000,
+            power: Power::Plain,
             limits: Limits {
                 memory: 32 << 20,
                 memory_max: 64 << 20,

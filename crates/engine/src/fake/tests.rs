@@ -2,7 +2,7 @@
 
 use super::container::exit_of;
 use super::*;
-use crate::{Limits, Status, Terminal};
+use crate::{Limits, Power, Status, Terminal};
 use uuid::Uuid;
 
 fn spec(terminal: Terminal) -> ContainerSpec {
@@ -15,6 +15,7 @@ fn spec(terminal: Terminal) -> ContainerSpec {
         working_dir: "/app".into(),
         hostname: "web.1".into(),
         user: 1000,
+        power: Power::Plain,
         limits: Limits {
             memory: 1 << 20,
             memory_max: 2 << 20,
