@@ -1,11 +1,13 @@
 //! One build from source to image: unpack, choose buildpacks, run them, pack.
 
-use crate::classic::{self, ClassicCache, address::Address};
+use crate::cache::Kept;
+use crate::classic::{self, address::Address};
 use crate::container::{self, Deadline};
 use crate::detect::{self, Buildpack};
 use crate::errors::megabytes;
-use crate::languages::{Language, nodejs};
+use crate::languages::Language;
 use crate::output::Output;
+use crate::packages::{self, Packages};
 use crate::request::BuildpackName;
 use crate::stack::{self, Stack};
 use crate::work::Work;
@@ -14,7 +16,7 @@ use domain::{BuildpackRef, Digest, ProcessType};
 use image::{Compression, ImageSpec, Layer, PackOptions, Pin};
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tokio::time::Instant;
 
 /// The label of an image that carries its process types, as a JSON object.
@@ -28,6 +30,10 @@ pub(crate) struct Context<'a> {
     pub(crate) stack: Stack,
     pub(crate) deadline: Deadline,
     pub(crate) output: &'a Output,
+    /// Debian packages that builds need, of this group and earlier ones.
+    pub(crate) build_packages: Packages,
+    /// Debian packages that the app needs when it runs.
+    pub(crate) run_packages: Packages,
     /// Layers that earlier groups put between the stack and the app.
     pub(crate) layers: Vec<Layer>,
     /// Environment for registries and certificates.
@@ -51,10 +57,8 @@ pub(crate) struct Compiled {
     pub(crate) used: Vec<BuildpackName>,
     pub(crate) process_types: BTreeMap<ProcessType, String>,
     pub(crate) config_vars: BTreeMap<String, String>,
-    /// To be recorded when the whole build has succeeded.
-    pub(crate) node_cache: Option<nodejs::CacheRecord>,
-    /// Present when classic buildpacks ran.
-    pub(crate) classic_cache: Option<ClassicCache>,
+    /// For the app's next build.
+    pub(crate) kept: Vec<Kept>,
 }
 
 impl Context<'_> {
@@ -84,6 +88,26 @@ impl Context<'_> {
         ];
         env.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
         env
+    }
+
+    /// The image for a build container: the stack, the Debian packages and the layers so far, and
+    /// `more` on top.
+    pub(crate) async fn build_image(
+        &mut self,
+        more: impl IntoIterator<Item = Layer>,
+    ) -> Result<Digest, BuildError> {
+        let mut layers = self.builder.images.image(&self.stack.build)?.spec.layers;
+        layers.extend(packages::layer(self, self.stack.build, &self.build_packages).await?);
+        layers.extend(self.layers.iter().copied());
+        layers.extend(more);
+        self.put_image(ImageSpec { layers, ..ImageSpec::default() })
+    }
+
+    /// Stores an image and keeps it as long as the build.
+    pub(crate) fn put_image(&mut self, spec: ImageSpec) -> Result<Digest, BuildError> {
+        let image = self.builder.images.put_image(&spec)?;
+        self.pins.push(self.builder.images.pin(image));
+        Ok(image)
     }
 
     /// Hands a shell text to later buildpacks.
@@ -158,6 +182,8 @@ async fn attempt(
         stack,
         deadline,
         output,
+        build_packages: Packages::new(),
+        run_packages: Packages::new(),
         layers: Vec::new(),
         host_env,
         alone: groups.len() == 1 && matches!(groups[..], [Group::Language(_)]),
@@ -238,9 +264,7 @@ async fn compile(context: &mut Context<'_>, groups: Vec<Group>) -> Result<Compil
                     return Err(BuildError::NotCompatible(language.buildpack().into()));
                 }
                 context.output.heading(format!("{} app detected", language.description())).await;
-                match language {
-                    Language::NodeJs => nodejs::compile(context).await?,
-                }
+                language.compile(context).await?
             }
         };
         context.layers.extend(next.layers.iter().copied());
@@ -249,8 +273,7 @@ async fn compile(context: &mut Context<'_>, groups: Vec<Group>) -> Result<Compil
             // Process types and config vars are the last buildpack's alone, as on Heroku.
             Some(earlier) => Compiled {
                 used: earlier.used.into_iter().chain(next.used).collect(),
-                node_cache: next.node_cache.or(earlier.node_cache),
-                classic_cache: next.classic_cache.or(earlier.classic_cache),
+                kept: earlier.kept.into_iter().chain(next.kept).collect(),
                 ..next
             },
         });
@@ -274,10 +297,9 @@ async fn finish(
     if size > limit {
         return Err(BuildError::SlugTooLarge { size, limit });
     }
-    let image = put_image(context, app, &process_types)?;
+    let image = app_image(context, app, &process_types).await?;
     output.detail(format!("Done: {}", megabytes(size))).await;
-    let caches = (compiled.node_cache, compiled.classic_cache);
-    if let Err(error) = keep_caches(&cache::of_app(&context.builder.data, request.app), &caches) {
+    if let Err(error) = cache::keep(&context.builder.data, request.app, &compiled.kept) {
         tracing::warn!(app = %request.app, %error, "the build cache was not kept");
     }
     Ok(BuildOutcome {
@@ -322,14 +344,15 @@ pub(crate) async fn pack_tree(
     .await
 }
 
-fn put_image(
+/// The image that the app runs from.
+async fn app_image(
     context: &Context<'_>,
     app: Layer,
     process_types: &BTreeMap<ProcessType, String>,
 ) -> Result<Digest, BuildError> {
     let images = &context.builder.images;
-    let stack = images.image(&context.stack.run)?;
-    let mut spec = ImageSpec { ..stack.spec.clone() };
+    let mut spec = images.image(&context.stack.run)?.spec;
+    spec.layers.extend(packages::layer(context, context.stack.run, &context.run_packages).await?);
     spec.layers.extend(context.layers.iter().copied());
     spec.layers.push(app);
     // The steps that are known, or none: a history must tell of every layer.
@@ -342,18 +365,6 @@ fn put_image(
         spec.labels.insert("org.opencontainers.image.revision".into(), version.clone());
     }
     Ok(images.put_image(&spec)?)
-}
-
-type Caches = (Option<nodejs::CacheRecord>, Option<ClassicCache>);
-
-fn keep_caches(directory: &Path, (node, classic): &Caches) -> std::io::Result<()> {
-    if let Some(record) = node {
-        cache::write(&directory.join(nodejs::CACHE_FILE), record)?;
-    }
-    match classic {
-        Some(new) => classic::keep_cache(directory, new),
-        None => Ok(()),
-    }
 }
 
 /// The buildpack entry of a built-in language.

@@ -1,11 +1,19 @@
 //! What builds keep to be fast, in `cache/` of the data directory.
 //!
-//! `cache/<app id>/` belongs to one app: `node.json` names images with its installed dependencies,
-//! `classic/` is the `CACHE_DIR` of classic buildpacks. `cache/runtimes/` names images with language
-//! runtimes, which all apps share. A record is a promise that the image was complete when it was
-//! written; whether it is still in the store is checked when it is used.
+//! `cache/<app id>/` belongs to one app. A record there, `NAME.json`, names an image: of one layer
+//! with something that was installed ([`Installed`]), or of several with a directory that programs
+//! fill ([`Directory`]). `cache/runtimes/` and `cache/packages/` name images with language runtimes
+//! and Debian packages, which all apps share. A record is a promise that the image was complete when
+//! it was written; whether it is still in the store is checked when it is used.
+
+mod directory;
+mod installed;
+
+pub(crate) use directory::Directory;
+pub(crate) use installed::Installed;
 
 use domain::{AppId, Digest};
+use image::{ImageStore, Layer};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -19,6 +27,11 @@ pub(crate) fn of_app(data: &Path, app: AppId) -> PathBuf {
 /// The directory of the language runtimes' records.
 pub(crate) fn runtimes(data: &Path) -> PathBuf {
     data.join("cache").join("runtimes")
+}
+
+/// The directory of the records of Debian packages.
+pub(crate) fn packages(data: &Path) -> PathBuf {
+    data.join("cache").join("packages")
 }
 
 /// The directory of what registries answered.
@@ -42,6 +55,49 @@ pub(crate) fn write(path: &Path, record: &impl Serialize) -> io::Result<()> {
     Ok(())
 }
 
+/// What is kept of a build for the app's next one, by the name of its file. Written when the whole
+/// build has succeeded: a failed one leaves the cache as it was.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    pub(crate) name: &'static str,
+    pub(crate) record: Record,
+}
+
+/// An image that is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    /// Says what decided the content: it is of use only for a build that has the same key.
+    pub(crate) key: String,
+    /// One image, in the form in which a garbage collection looks for images.
+    pub(crate) images: Vec<Digest>,
+}
+
+impl Record {
+    fn of_image(key: &str, image: Digest) -> Self {
+        Self { key: key.to_owned(), images: vec![image] }
+    }
+
+    /// The record `name` of an app, if it has this key.
+    fn read(data: &Path, app: AppId, name: &str, key: &str) -> Option<Self> {
+        read::<Self>(&path(data, app, name)).filter(|record| record.key == key)
+    }
+
+    /// The layers of the image, if all of them are still in the store.
+    fn layers(&self, images: &ImageStore) -> Option<Vec<Layer>> {
+        let layers = images.image(self.images.first()?).ok()?.spec.layers;
+        layers.iter().all(|layer| images.has_blob(&layer.digest)).then_some(layers)
+    }
+}
+
+fn path(data: &Path, app: AppId, name: &str) -> PathBuf {
+    of_app(data, app).join(format!("{name}.json"))
+}
+
+/// Writes what a build keeps.
+pub(crate) fn keep(data: &Path, app: AppId, kept: &[Kept]) -> io::Result<()> {
+    kept.iter().try_for_each(|one| write(&path(data, app, one.name), &one.record))
+}
+
 /// Any record, as far as a garbage collection is concerned.
 #[derive(Deserialize)]
 struct Images {
@@ -60,9 +116,15 @@ pub(crate) fn recorded_images(data: &Path) -> io::Result<Vec<Digest>> {
 
 /// The images that the records in one directory name.
 pub(crate) fn images_in(directory: &Path) -> io::Result<Vec<Digest>> {
-    let records = list(directory)?;
-    let records = records.iter().filter(|path| path.extension().is_some_and(|extension| extension == "json"));
-    Ok(records.filter_map(|path| read::<Images>(path)).flat_map(|record| record.images).collect())
+    let records = records_in(directory)?;
+    Ok(records.iter().filter_map(|path| read::<Images>(path)).flat_map(|record| record.images).collect())
+}
+
+/// The files of the records in one directory.
+pub(crate) fn records_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = list(directory)?;
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    Ok(files)
 }
 
 /// Removes what one app has.

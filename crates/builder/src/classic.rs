@@ -8,25 +8,16 @@ pub(crate) mod address;
 pub(crate) mod release;
 
 use crate::build::{Compiled, Context};
-use crate::container::{self, Phase};
+use crate::container::{self, Phase, Pipe};
 use crate::request::BuildpackName;
 use crate::{BuildError, cache};
 use address::Address;
 use domain::BuildpackRef;
-use engine::Mount;
-use image::ImageSpec;
+use engine::{Mount, Power};
 use release::Release;
-use std::io;
-use std::path::{Path, PathBuf};
 
-/// Where the cache of the last successful build is seen.
-const CACHE: &str = "/kigo-cache";
-
-/// What classic buildpacks left in their `CACHE_DIR`.
-pub(crate) enum ClassicCache {
-    Empty,
-    Tree(PathBuf),
-}
+/// The kept directory that is their `CACHE_DIR`.
+const CACHE: &str = "classic";
 
 /// Runs classic buildpacks, in order, on the source.
 pub(crate) async fn compile(
@@ -43,25 +34,20 @@ pub(crate) async fn compile(
     written
         .and_then(|()| context.work.write("buildpacks", &list))
         .map_err(BuildError::system("writing the build's programs"))?;
-    let cache = cache::of_app(&builder.data, request.app).join("classic");
+    let cache = cache::Directory::find(context, CACHE, "")?;
     let mut mounts = Vec::new();
-    if cache.is_dir() {
-        mounts.push(Mount { source: cache, target: CACHE.into(), read_only: true });
-    }
     if let Some(local) = &builder.settings.local_buildpacks {
         mounts.push(Mount { source: local.clone(), target: address::LOCAL.into(), read_only: true });
     }
-    let mut layers = builder.images.image(&context.stack.build)?.spec.layers;
-    layers.extend(context.layers.iter().copied());
+    let mut env = context.env(&context.build_directory());
+    env.extend([cache.plan()]);
     let phase = Phase {
-        image: builder.images.put_image(&ImageSpec { layers, ..ImageSpec::default() })?,
+        image: context.build_image(cache.layers().iter().copied()).await?,
         script: "classic.sh",
-        env: context.env(&context.build_directory()),
+        env,
         mounts,
-        pipes: vec![
-            ("app", builder.settings.limits.disk),
-            (container::CACHE_PIPE, builder.settings.cache_limit),
-        ],
+        pipes: vec![Pipe::tree("app", builder.settings.limits.disk), cache.pipe(context)],
+        power: Power::Plain,
     };
     let mut ended =
         container::run(builder, request, &context.work, phase, context.deadline, context.output).await?;
@@ -90,6 +76,7 @@ pub(crate) async fn compile(
             context.add_export(&export)?;
         }
     }
+    let kept = cache.keep(context, &mut ended).await?;
     Ok(Compiled {
         tree: ended.required_tree("app")?,
         description: used.last().map(|last| last.description.clone()).unwrap_or_default(),
@@ -97,28 +84,6 @@ pub(crate) async fn compile(
         process_types: release.process_types,
         config_vars: release.config_vars,
         layers: Vec::new(),
-        node_cache: None,
-        classic_cache: Some(
-            ended.tree(container::CACHE_PIPE).map_or(ClassicCache::Empty, ClassicCache::Tree),
-        ),
+        kept: kept.into_iter().collect(),
     })
-}
-
-/// Puts what a successful build left in the place of the old cache.
-pub(crate) fn keep_cache(directory: &Path, new: &ClassicCache) -> io::Result<()> {
-    let place = directory.join("classic");
-    let old = directory.join(format!("classic-old-{}", uuid::Uuid::new_v4()));
-    match std::fs::rename(&place, &old) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    if let ClassicCache::Tree(new) = new {
-        std::fs::create_dir_all(directory)?;
-        std::fs::rename(new, &place)?;
-        crate::work::give_to_owner(&place, 0o755)?;
-    }
-    match std::fs::remove_dir_all(&old) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }

@@ -1,12 +1,14 @@
 //! Runs one phase of a build in a one-off container and passes on what it prints.
 
-use crate::export::Pipe;
+pub(crate) use crate::export::Pipe;
+use crate::export::{Open, Sent};
 use crate::output::Output;
 use crate::source::OWNER;
 use crate::work::Work;
 use crate::{BuildError, BuildRequest, Builder};
 use domain::{BuildId, Digest};
 use engine::{ContainerSpec, Engine, EngineError, Exit, Mount, OutputContent, Power, Terminal};
+use image::Layer;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,9 +24,6 @@ const KIND: &str = "build";
 /// Bytes that a phase may tell besides archives: names, a Procfile, what `bin/release` printed.
 const RESULT_LIMIT: u64 = 32 << 20;
 
-/// The name of the archive that a build can do without.
-pub(crate) const CACHE_PIPE: &str = "cache";
-
 /// How programs say that there is no space left; no exit status does.
 const DISK_FULL: [&str; 2] = ["No space left on device", "ENOSPC"];
 
@@ -39,8 +38,9 @@ pub(crate) struct Phase {
     pub(crate) env: BTreeMap<String, String>,
     /// Besides `/kigo`.
     pub(crate) mounts: Vec<Mount>,
-    /// Names of archives that the program may send besides its result, and their limits in bytes.
-    pub(crate) pipes: Vec<(&'static str, u64)>,
+    /// Archives that the program may send besides its result.
+    pub(crate) pipes: Vec<Pipe>,
+    pub(crate) power: Power,
 }
 
 /// How a phase ended. What was sent is there whether or not the program succeeded.
@@ -48,7 +48,7 @@ pub(crate) struct Ended {
     pub(crate) status: i32,
     /// Small files by which the program tells what it found and how far it got.
     result: Option<PathBuf>,
-    trees: BTreeMap<&'static str, PathBuf>,
+    sent: BTreeMap<&'static str, Sent>,
 }
 
 impl Ended {
@@ -61,7 +61,18 @@ impl Ended {
 
     /// An archive that was sent, unpacked.
     pub(crate) fn tree(&mut self, name: &str) -> Option<PathBuf> {
-        self.trees.remove(name)
+        match self.sent.remove(name) {
+            Some(Sent::Tree(tree)) => Some(tree),
+            Some(Sent::Layer(_)) | None => None,
+        }
+    }
+
+    /// A layer that was sent.
+    pub(crate) fn layer(&mut self, name: &str) -> Option<Layer> {
+        match self.sent.remove(name) {
+            Some(Sent::Layer(layer)) => Some(layer),
+            Some(Sent::Tree(_)) | None => None,
+        }
     }
 
     /// An archive without which the phase did not do its work.
@@ -84,22 +95,21 @@ pub(crate) async fn run(
     output: &Output,
 ) -> Result<Ended, BuildError> {
     let settings = &builder.settings;
-    let names = phase.pipes.iter().copied().chain([("result", RESULT_LIMIT)]);
-    let pipes: Vec<_> = names
-        .map(|(name, limit)| Ok((name, Pipe::open(work, name, limit, settings)?)))
-        .collect::<Result<_, BuildError>>()?;
+    let pipes = phase.pipes.iter().copied().chain([Pipe::tree("result", RESULT_LIMIT)]);
+    let pipes: Vec<_> =
+        pipes.map(|pipe| Open::make(builder, work, pipe)).collect::<Result<_, BuildError>>()?;
     let spec = spec(builder, request, work, phase, deadline);
     let id = spec.id;
     let ended = follow(builder, request, spec, output).await;
     let removed = builder.engine.remove(id).await;
-    let mut trees = BTreeMap::new();
+    let mut sent = BTreeMap::new();
     let mut broken = None;
-    for (name, pipe) in pipes {
-        match pipe.finish().await {
-            Ok(Some(tree)) => drop(trees.insert(name, tree)),
+    for open in pipes {
+        let pipe = open.pipe;
+        match open.finish().await {
+            Ok(Some(one)) => drop(sent.insert(pipe.name, one)),
             Ok(None) => {}
-            // Without its cache the next build is slower, and that is all.
-            Err(_) if name == CACHE_PIPE => {
+            Err(_) if pipe.optional => {
                 output.detail("The build cache is not kept: it is too large.").await;
             }
             Err(error) => broken = Some(error),
@@ -111,8 +121,9 @@ pub(crate) async fn run(
     if let Some(error) = broken.filter(|_| exit.code == 0) {
         return Err(error);
     }
-    let result = trees.remove("result");
-    Ok(Ended { status: exit.code, result, trees })
+    let mut ended = Ended { status: exit.code, result: None, sent };
+    ended.result = ended.tree("result");
+    Ok(ended)
 }
 
 fn spec(
@@ -137,8 +148,8 @@ fn spec(
         env: phase.env,
         working_dir: "/app".into(),
         hostname: "build".into(),
-        user: OWNER,
-        power: Power::Plain,
+        user: if phase.power == Power::Packages { 0 } else { OWNER },
+        power: phase.power,
         limits: builder.settings.limits,
         terminal: Terminal::Log,
         mounts,

@@ -4,7 +4,7 @@
 //! Nothing else in this crate words a failure.
 
 use crate::classic::release::BadRelease;
-use crate::languages::nodejs::NodeError;
+use crate::languages::Language;
 use crate::output::Output;
 use crate::registry::RegistryError;
 use crate::slugignore::BadPattern;
@@ -47,8 +47,14 @@ pub enum BuildError {
         #[source]
         source: BadRelease,
     },
-    #[error("the Node.js app cannot be built")]
-    Node(#[source] NodeError),
+    #[error("the {kind} app cannot be built: {why}")]
+    Language {
+        /// What the app is called, for example `Node.js`.
+        kind: &'static str,
+        why: Box<dyn Explain>,
+    },
+    #[error("packages of the operating system could not be installed: {}", .0.join(" "))]
+    Packages(Vec<String>),
     #[error("the package registry failed")]
     Registry(#[source] RegistryError),
     #[error("the slug has {size} bytes, the limit is {limit}")]
@@ -96,7 +102,18 @@ impl Words {
     }
 }
 
+/// Why a language cannot build an app. Each language words its own.
+pub trait Explain: std::error::Error + Send + Sync + 'static {
+    /// What the user is told.
+    fn words(&self) -> Words;
+}
+
 impl BuildError {
+    /// For `map_err`: why an app of this `kind` cannot be built.
+    pub(crate) fn of<E: Explain>(kind: &'static str) -> impl Fn(E) -> Self {
+        move |error| Self::Language { kind, why: Box::new(error) }
+    }
+
     /// For `map_err`: a failure of this machine while `doing` something.
     pub(crate) fn system(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let doing = doing.into();
@@ -107,6 +124,7 @@ impl BuildError {
     pub fn is_users(&self) -> bool {
         match self {
             Self::Engine(_)
+            | Self::Packages(_)
             | Self::Store(_)
             | Self::System { .. }
             | Self::Container(_)
@@ -122,7 +140,7 @@ impl BuildError {
     pub fn app_kind(&self) -> Option<&str> {
         match self {
             Self::Compile { description, .. } => Some(description),
-            Self::Node(_) => Some("Node.js"),
+            Self::Language { kind, .. } => Some(kind),
             _ => None,
         }
     }
@@ -152,7 +170,12 @@ impl BuildError {
             ),
             Self::NoLanguage => Words::new(
                 "No default language could be detected for this app.",
-                "HINT: This occurs when the buildpack to use for this application cannot be detected\nautomatically. The languages that are built in are: Node.js (package.json).",
+                format!(
+                    "HINT: This occurs when the buildpack to use for this application cannot be detected\nautomatically. The languages that are built in, and the files by which they are recognised:\n{}",
+                    Language::ALL
+                        .map(|one| format!("{}: {}", one.description(), one.recognised_by()))
+                        .join("\n")
+                ),
                 "Add the file by which the language is recognised to the root of the app, or choose a\nbuildpack with `heroku buildpacks:set`.",
             ),
             Self::TooManyBuildpacks(limit) => Words::new(
@@ -162,7 +185,10 @@ impl BuildError {
             ),
             Self::UnknownBuildpack(name) => Words::new(
                 format!("There is no buildpack {name}."),
-                "Built in is: heroku/nodejs. Other names are not known to this installation.",
+                format!(
+                    "Built in are: {}. Other names are not known to this installation.",
+                    Language::ALL.map(Language::buildpack).join(", ")
+                ),
                 "Use the address of a git repository or of a .tgz archive:\n`heroku buildpacks:set https://example.com/buildpack.git#v1`.",
             ),
             Self::BuildpackAddress { address, why } => Words::new(
@@ -195,7 +221,12 @@ impl BuildError {
                 format!("What its bin/release printed is not valid: {source}."),
                 "Report this to the author of the buildpack.",
             ),
-            Self::Node(error) => error.words(),
+            Self::Language { why, .. } => why.words(),
+            Self::Packages(packages) => Words::new(
+                "Packages of the operating system that the app needs could not be installed.",
+                format!("They are: {}. The lines above say more.", packages.join(" ")),
+                "Often Debian's archive could not be reached for a moment. Try again; if it fails again, tell\nthe operator of this installation.",
+            ),
             Self::Registry(error) => error.words(),
             Self::SlugTooLarge { size, limit } => Words::new(
                 format!(
@@ -322,4 +353,4 @@ fn whole_megabytes(bytes: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

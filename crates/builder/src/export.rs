@@ -2,34 +2,77 @@
 //!
 //! The pipes lie in the working directory that the container sees read-only: it can write into
 //! them, but neither replace nor remove them. Whatever arrives is a stranger's archive and is
-//! unpacked as one.
+//! unpacked as one, but for a layer of Debian's packages, which no app has a hand in.
 
 use crate::source::OWNER;
 use crate::work::{Work, give_to_owner};
-use crate::{BuildError, Settings};
-use image::{UnpackOptions, unpack};
+use crate::{BuildError, Builder};
+use image::{ImageStore, Layer, UnpackOptions, unpack};
 use rustix::fd::OwnedFd;
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufReader, Read};
 use std::path::PathBuf;
 use tokio::task::JoinHandle;
 
-/// A pipe whose reader waits.
+/// An archive that a phase may send.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Pipe {
-    /// An open end for writing: as long as it is there, the reader does not take a silent container
-    /// for the end.
-    keeper: OwnedFd,
-    reader: JoinHandle<Result<Option<PathBuf>, BuildError>>,
+    /// The container writes into `/kigo/pipes/<name>`.
+    pub(crate) name: &'static str,
+    /// Bytes at most.
+    limit: u64,
+    kind: Kind,
+    /// What is too large, or damaged, is left: the build goes on without it.
+    pub(crate) optional: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Tree,
+    Layer,
+}
+
+/// What was sent.
+#[derive(Debug)]
+pub(crate) enum Sent {
+    /// Files of a stranger's, unpacked.
+    Tree(PathBuf),
+    Layer(Layer),
 }
 
 impl Pipe {
-    /// Makes the pipe `/kigo/pipes/<name>` and waits there for an archive of at most `limit` bytes,
-    /// which is unpacked while it comes.
-    pub(crate) fn open(work: &Work, name: &str, limit: u64, settings: &Settings) -> Result<Self, BuildError> {
-        let path = work.inside("pipes").join(name);
+    /// Files, of at most `limit` bytes.
+    pub(crate) fn tree(name: &'static str, limit: u64) -> Self {
+        Self { name, limit, kind: Kind::Tree, optional: false }
+    }
+
+    /// Files without which the build is but slower.
+    pub(crate) fn optional(name: &'static str, limit: u64) -> Self {
+        Self { optional: true, ..Self::tree(name, limit) }
+    }
+
+    /// A layer, with owners and whiteouts as they are.
+    pub(crate) fn layer(name: &'static str) -> Self {
+        Self { name, limit: u64::MAX, kind: Kind::Layer, optional: false }
+    }
+}
+
+/// A pipe whose reader waits.
+pub(crate) struct Open {
+    pub(crate) pipe: Pipe,
+    /// An open end for writing: as long as it is there, the reader does not take a silent container
+    /// for the end.
+    keeper: OwnedFd,
+    reader: JoinHandle<Result<Option<Sent>, BuildError>>,
+}
+
+impl Open {
+    /// Makes the pipe and waits there for an archive, which is taken over while it comes.
+    pub(crate) fn make(builder: &Builder, work: &Work, pipe: Pipe) -> Result<Self, BuildError> {
+        let path = work.inside("pipes").join(pipe.name);
         let target =
-            work.fresh_output(name).map_err(BuildError::system("making room for a build's result"))?;
+            work.fresh_output(pipe.name).map_err(BuildError::system("making room for a build's result"))?;
         let make = || {
             let nonblocking = OFlags::NONBLOCK | OFlags::CLOEXEC;
             match std::fs::remove_file(&path) {
@@ -46,14 +89,18 @@ impl Pipe {
         };
         let (end, keeper) = make().map_err(BuildError::system("making a pipe for a build's result"))?;
         let mut options = UnpackOptions::slug(OWNER, OWNER);
-        options.limits.bytes = limit;
-        options.limits.time = settings.timeout;
-        let reader = tokio::task::spawn_blocking(move || receive(end, target, &options));
-        Ok(Self { keeper, reader })
+        options.limits.bytes = pipe.limit;
+        options.limits.time = builder.settings.timeout;
+        let images = builder.images.clone();
+        let reader = tokio::task::spawn_blocking(move || match pipe.kind {
+            Kind::Tree => receive(end, target, &options),
+            Kind::Layer => receive_layer(end, &images),
+        });
+        Ok(Self { pipe, keeper, reader })
     }
 
-    /// Once no container can write any more: the unpacked tree, or `None` if nothing was sent.
-    pub(crate) async fn finish(self) -> Result<Option<PathBuf>, BuildError> {
+    /// Once no container can write any more: what was sent, or `None` if nothing was.
+    pub(crate) async fn finish(self) -> Result<Option<Sent>, BuildError> {
         drop(self.keeper);
         match self.reader.await {
             Ok(result) => result,
@@ -62,15 +109,34 @@ impl Pipe {
     }
 }
 
-fn receive(mut file: File, target: PathBuf, options: &UnpackOptions) -> Result<Option<PathBuf>, BuildError> {
-    let mut head = [0; 4096];
-    let first = file.read(&mut head).map_err(BuildError::system("reading a build's result"))?;
-    if first == 0 {
-        return Ok(None);
-    }
-    let result = unpack(head[..first].chain(&mut file), &target, options);
-    // A writer must not be stopped by our error: its exit status says more.
-    let _ = std::io::copy(&mut file, &mut std::io::sink());
+fn receive(mut file: File, target: PathBuf, options: &UnpackOptions) -> Result<Option<Sent>, BuildError> {
+    let Some(head) = head(&mut file)? else { return Ok(None) };
+    let result = unpack(head.as_slice().chain(&mut file), &target, options);
+    drain(&mut file);
     result.map_err(BuildError::Result)?;
-    Ok(Some(target))
+    Ok(Some(Sent::Tree(target)))
+}
+
+fn receive_layer(mut file: File, images: &ImageStore) -> Result<Option<Sent>, BuildError> {
+    let Some(head) = head(&mut file)? else { return Ok(None) };
+    let archive = BufReader::with_capacity(1 << 20, head.as_slice().chain(&mut file));
+    let compressed = zstd::stream::read::Encoder::with_buffer(archive, 3);
+    let layer = compressed
+        .map_err(BuildError::system("compressing a layer"))
+        .and_then(|compressed| Ok(images.add_layer(compressed)?));
+    drain(&mut file);
+    layer.map(|layer| Some(Sent::Layer(layer)))
+}
+
+/// The first bytes; `None` at the end.
+fn head(file: &mut File) -> Result<Option<Vec<u8>>, BuildError> {
+    let mut head = vec![0; 4096];
+    let first = file.read(&mut head).map_err(BuildError::system("reading a build's result"))?;
+    head.truncate(first);
+    Ok((first > 0).then_some(head))
+}
+
+/// A writer must not be stopped by our error: its exit status says more.
+fn drain(file: &mut File) {
+    let _ = std::io::copy(file, &mut std::io::sink());
 }

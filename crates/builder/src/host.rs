@@ -23,6 +23,11 @@ pub(crate) use npmrc::Npmrc;
 /// Where the files are inside a build container.
 pub(crate) const INSIDE: &str = "/kigo/host";
 
+/// Where this host's certificates are inside a build container.
+pub(crate) fn certificates_inside() -> String {
+    format!("{INSIDE}/ca-certificates.crt")
+}
+
 /// Variables by which programs find a bundle of certificates.
 const BUNDLE_VARIABLES: [&str; 9] = [
     "SSL_CERT_FILE",
@@ -143,7 +148,7 @@ impl HostSettings {
             // A copy: the original may be replaced, by rename, while the build runs.
             std::fs::copy(certificates, directory.join("ca-certificates.crt"))?;
             for name in BUNDLE_VARIABLES {
-                env.insert(name.into(), format!("{INSIDE}/ca-certificates.crt"));
+                env.insert(name.into(), certificates_inside());
             }
         }
         let npmrc = directory.join("npmrc");

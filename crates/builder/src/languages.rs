@@ -1,7 +1,15 @@
 //! Languages that are built in: what an app needs, decided here; what it runs, run in a container.
+//!
+//! Every language is a file and a folder of the same anatomy. Its `compile` reads from top to bottom
+//! as what happens: *determine* what the app says about itself, *resolve* which versions will be
+//! used, *install* them and the dependencies as layers that builds and apps share, and *launch*:
+//! what the app runs by itself. A type for each of these stages of knowledge. `words.rs` has
+//! everything that a user reads, and `build.sh` what runs in the container.
 
 pub(crate) mod nodejs;
 
+use crate::BuildError;
+use crate::build::{Compiled, Context};
 use crate::source::has_file;
 use std::path::Path;
 
@@ -27,7 +35,14 @@ impl Language {
     /// What an app in it is called: `Node.js app detected`.
     pub(crate) fn description(self) -> &'static str {
         match self {
-            Self::NodeJs => "Node.js",
+            Self::NodeJs => nodejs::KIND,
+        }
+    }
+
+    /// The files by which an app in it is recognised, for people.
+    pub(crate) fn recognised_by(self) -> &'static str {
+        match self {
+            Self::NodeJs => "package.json",
         }
     }
 
@@ -35,6 +50,13 @@ impl Language {
     pub(crate) fn detect(self, tree: &Path) -> bool {
         match self {
             Self::NodeJs => has_file(tree, "package.json"),
+        }
+    }
+
+    /// Builds the app in the context's source directory.
+    pub(crate) async fn compile(self, context: &mut Context<'_>) -> Result<Compiled, BuildError> {
+        match self {
+            Self::NodeJs => nodejs::compile(context).await,
         }
     }
 

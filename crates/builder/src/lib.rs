@@ -20,6 +20,7 @@ mod export;
 mod host;
 mod languages;
 mod output;
+mod packages;
 mod procfile;
 mod registry;
 mod request;
@@ -30,9 +31,8 @@ mod work;
 
 pub use build::build;
 pub use classic::release::BadRelease;
-pub use errors::BuildError;
+pub use errors::{BuildError, Explain};
 pub use host::HostSettings;
-pub use languages::nodejs::NodeError;
 pub use output::Output;
 pub use registry::RegistryError;
 pub use request::{BuildOutcome, BuildRequest, BuildpackName, Settings};
@@ -51,11 +51,13 @@ pub struct Builder {
     /// The data directory; `builds/<id>/work`, `cache/` and `stacks/` below it are this crate's.
     pub data: PathBuf,
     pub settings: Arc<Settings>,
+    /// Held while Debian packages are installed.
+    apt: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Builder {
     pub fn new(engine: Arc<dyn Engine>, images: ImageStore, data: PathBuf, settings: Settings) -> Self {
-        Self { engine, images, data, settings: Arc::new(settings) }
+        Self { engine, images, data, settings: Arc::new(settings), apt: Arc::default() }
     }
 
     /// Removes what builds left that a killed server was making: containers and working
@@ -65,7 +67,9 @@ impl Builder {
         container::remove_leftovers(&*self.engine, None).await?;
         let data = self.data.clone();
         build::blocking(move || {
-            work::sweep(&data).map_err(BuildError::system("removing what earlier builds left"))
+            work::sweep(&data)
+                .and_then(|()| packages::forget_old(&data))
+                .map_err(BuildError::system("removing what earlier builds left"))
         })
         .await
     }

@@ -6,12 +6,14 @@
 //! definition makes them anew and an unchanged one costs a file read. A stack is complete or not
 //! there: its record is written last.
 
+mod apt;
 mod definition;
 mod make;
 mod mirror;
 
+pub(crate) use apt::apt_of;
 pub use definition::Definition;
-pub(crate) use make::PATH;
+pub(crate) use make::{PATH, SOURCE_DATE};
 
 use crate::cache;
 use crate::errors::{OPERATOR, Words, chain};

@@ -15,29 +15,32 @@ mod runtime;
 mod versions;
 mod words;
 
-pub(crate) use dependencies::CacheRecord;
-pub use words::NodeError;
-
-use crate::build::{Compiled, Context, blocking, built_in, pack_tree};
-use crate::container::{self, Ended, Phase};
+use crate::BuildError;
+use crate::build::{Compiled, Context, built_in, pack_tree};
+use crate::container::{self, Ended, Phase, Pipe};
 use crate::languages::Language;
 use crate::registry::Registry;
-use crate::{BuildError, cache};
 use app::{App, Install};
 use dependencies::Dependencies;
 use domain::ProcessType;
-use image::{ImageSpec, Layer};
+use engine::Power;
+use image::Layer;
 use runtime::Runtime;
 use std::collections::BTreeMap;
 use versions::Versions;
+use words::NodeError;
 
-/// The name of an app's record in its cache.
-pub(crate) const CACHE_FILE: &str = "node.json";
+/// What an app is called.
+pub(crate) const KIND: &str = "Node.js";
+
+fn failed(error: NodeError) -> BuildError {
+    BuildError::of(KIND)(error)
+}
 
 /// Builds the app in the context's source directory.
 pub(crate) async fn compile(context: &mut Context<'_>) -> Result<Compiled, BuildError> {
     let output = context.output;
-    let app = App::determine(&context.work.source()).map_err(BuildError::Node)?;
+    let app = App::determine(&context.work.source()).map_err(failed)?;
     app.warn(output).await;
     if app.has_installed_modules && app.install == Install::Locked {
         // They would be removed by `npm ci` in any case.
@@ -73,12 +76,8 @@ async fn run(
     let written = files.iter().try_for_each(|(name, text)| context.work.write(name, text));
     written.map_err(BuildError::system("writing the build's programs"))?;
 
-    let mut layers = builder.images.image(&context.stack.build)?.spec.layers;
-    layers.extend(context.layers.iter().copied());
-    layers.extend([runtime.headers, runtime.node]);
-    layers.extend(dependencies.for_build());
-    let image = builder.images.put_image(&ImageSpec { layers, ..ImageSpec::default() })?;
-    context.pins.push(builder.images.pin(image));
+    let own = [runtime.headers, runtime.node].into_iter().chain(dependencies.for_build());
+    let image = context.build_image(own).await?;
 
     let mut env = context.env(&context.build_directory());
     // Not the build directory: what programs leave in their home is no part of the app.
@@ -91,7 +90,8 @@ async fn run(
         script: "nodejs.sh",
         env,
         mounts: Vec::new(),
-        pipes: vec![("full", disk), ("pruned", disk), ("app", disk)],
+        pipes: ["full", "pruned", "app"].map(|name| Pipe::tree(name, disk)).into(),
+        power: Power::Plain,
     };
     let ended =
         container::run(builder, context.request, &context.work, phase, context.deadline, context.output)
@@ -100,7 +100,7 @@ async fn run(
         return Ok(ended);
     }
     let step = ended.told("step")?.unwrap_or_default();
-    Err(BuildError::Node(NodeError::Step { step, status: ended.status }))
+    Err(failed(NodeError::Step { step, status: ended.status }))
 }
 
 /// Takes over what came out of the container.
@@ -119,7 +119,7 @@ async fn collect(
         let missing = || BuildError::Container("it ended without sending its dependencies".into());
         layers.push(installed.ok_or_else(missing)?);
     }
-    let node_cache = record(context, dependencies, full, pruned).await?;
+    let kept = dependencies.keep(context, full, pruned)?;
     context.add_export(runtime::EXPORT)?;
     let mut process_types = BTreeMap::new();
     process_types.insert(ProcessType::web(), "npm start".to_owned());
@@ -130,33 +130,11 @@ async fn collect(
         used: vec![built_in(Language::NodeJs)],
         process_types,
         config_vars: BTreeMap::new(),
-        node_cache,
-        classic_cache: None,
+        kept,
     })
 }
 
 async fn layer_of(context: &Context<'_>, ended: &mut Ended, name: &str) -> Result<Option<Layer>, BuildError> {
     let Some(tree) = ended.tree(name) else { return Ok(None) };
     pack_tree(context.builder, tree, "app/node_modules", context.source_time).await.map(Some)
-}
-
-/// The record of what is installed now, if it is worth one.
-async fn record(
-    context: &mut Context<'_>,
-    dependencies: &Dependencies,
-    full: Option<Layer>,
-    pruned: Option<Layer>,
-) -> Result<Option<CacheRecord>, BuildError> {
-    let images = context.builder.images.clone();
-    let known = dependencies.clone();
-    let record = blocking(move || Ok(known.record(&images, full, pruned)?)).await?;
-    if let Some(record) = &record {
-        context.pins.extend(record.images.iter().map(|image| context.builder.images.pin(*image)));
-    }
-    Ok(record)
-}
-
-/// Where an app's record is.
-fn record_path(context: &Context<'_>) -> std::path::PathBuf {
-    cache::of_app(&context.builder.data, context.request.app).join(CACHE_FILE)
 }

@@ -2,7 +2,7 @@
 
 . /kigo/common.sh
 
-cache=/tmp/codon/tmp/cache
+cache=/kigo-cache/classic
 export GIT_TERMINAL_PROMPT=0
 
 fetch_git() {
@@ -51,8 +51,8 @@ fetch() {
 
 step copy
 copy_source || exit 1
-mkdir -p "$cache" /tmp/buildpacks
-[ ! -d /kigo-cache ] || cp -a /kigo-cache/. "$cache"/ || exit 1
+mkdir -p /tmp/buildpacks
+open_directory classic
 
 number=0
 # The list has a descriptor of its own: a buildpack may read its standard input.
@@ -101,8 +101,4 @@ done 3< /kigo/buildpacks
 step pack
 cd /
 send app "$BUILD_DIR" || exit 1
-if [ -n "$(ls -A "$cache")" ]; then
-    if ! send cache "$cache"; then
-        detail "The cache could not be kept."
-    fi
-fi
+close_directory classic

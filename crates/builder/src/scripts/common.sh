@@ -42,6 +42,31 @@ send() {
     tar -C "$tree" --numeric-owner "$@" -c . > "$pipe"
 }
 
+# Notes what is in the kept directory /kigo-cache/$1, before anything is added to it.
+open_directory() {
+    : > "/tmp/.kept-$1.marker"
+    (cd "/kigo-cache/$1" && find . -mindepth 1 | LC_ALL=C sort > "/tmp/.kept-$1.before")
+}
+
+# Sends what was added to it; or the whole, if something is gone or the whole is wanted. Nothing is
+# sent when nothing changed.
+close_directory() {
+    local name=$1 whole=KIGO_WHOLE_$1
+    (
+        cd "/kigo-cache/$name" || exit 1
+        find . -mindepth 1 | LC_ALL=C sort > "/tmp/.kept-$name.after"
+        if [ "${!whole}" = 1 ] || [ -n "$(LC_ALL=C comm -23 "/tmp/.kept-$name."{before,after} | head -n 1)" ]; then
+            tell "cache.$name" whole
+            send "$name" .
+            exit
+        fi
+        find . -mindepth 1 -cnewer "/tmp/.kept-$name.marker" ! -type s ! -type p -print0 > "/tmp/.kept-$name.added"
+        [ -s "/tmp/.kept-$name.added" ] || exit 0
+        tell "cache.$name" added
+        tar --numeric-owner --null --no-recursion -T "/tmp/.kept-$name.added" -c > "/kigo/pipes/$name"
+    ) || detail "The build cache could not be kept."
+}
+
 # Copies the source to where it is built.
 copy_source() {
     mkdir -p "$BUILD_DIR" && cp -a /kigo/source/. "$BUILD_DIR"/ && chmod 755 "$BUILD_DIR"

@@ -19,3 +19,17 @@ tar_layer() {
         --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime \
         --clamp-mtime --mtime="@$SOURCE_DATE_EPOCH" --xattrs --xattrs-include=security.capability "$@"
 }
+
+# Makes whiteouts, below directory $3, for what is listed in $1 and not in $2, unless its whole
+# directory is gone; their list is in $3.list.
+gone() {
+    tr '\0' '\n' < "$1" > "$3.before"
+    tr '\0' '\n' < "$2" > "$3.after"
+    LC_ALL=C comm -23 "$3.before" "$3.after" | while IFS= read -r path; do
+        parent=${path%/*}
+        [ -d "$parent" ] || continue
+        mkdir -p "$3/$parent"
+        : > "$3/$parent/.wh.${path##*/}"
+    done
+    (cd "$3" && find . -name '.wh.*' -print0 | LC_ALL=C sort -z) > "$3.list"
+}

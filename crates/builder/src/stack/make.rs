@@ -5,7 +5,7 @@
 //! dpkg and packages' scripts) run inside the new root only.
 
 use super::definition::Definition;
-use super::{StackError, mirror};
+use super::{StackError, apt, mirror};
 use crate::output::Output;
 use domain::Digest;
 use image::{HistoryStep, ImageSpec, ImageStore, Layer};
@@ -23,23 +23,13 @@ use uuid::Uuid;
 
 /// Times of files are no later than this (2025-01-01), so that the same packages give the same
 /// layers.
-const SOURCE_DATE: i64 = 1_735_689_600;
+pub(crate) const SOURCE_DATE: i64 = 1_735_689_600;
 
 /// The hooks, written to disk for mmdebstrap.
 const HOOKS: [(&str, &str); 3] = [
     ("common.sh", include_str!("common.sh")),
     ("save-run.sh", include_str!("save-run.sh")),
     ("save-build.sh", include_str!("save-build.sh")),
-];
-
-/// Files of packages that no dyno reads.
-const DPKG_OPTIONS: [&str; 6] = [
-    "force-unsafe-io",
-    "path-exclude=/usr/share/man/*",
-    "path-exclude=/usr/share/info/*",
-    "path-exclude=/usr/share/locale/*",
-    "path-exclude=/usr/share/doc/*",
-    "path-include=/usr/share/doc/*/copyright",
 ];
 
 /// How many of mmdebstrap's last lines an error repeats.
@@ -171,7 +161,7 @@ pub(super) async fn make(
     for (name, text) in HOOKS {
         std::fs::write(scratch.0.join(name), text).map_err(StackError::system("write the hooks"))?;
     }
-    run(command(&scratch.0, definition, &base, &apt_options().await), output).await?;
+    run(command(&scratch.0, definition, &base, &apt::host_options().await), output).await?;
     output.detail("Storing both images").await;
     let digests = {
         let (images, scratch, definition) = (images.clone(), scratch.0.clone(), definition.clone());
@@ -207,7 +197,7 @@ fn command(scratch: &Path, definition: &Definition, base: &str, apt: &[String]) 
         .arg("--aptopt=APT::Install-Recommends \"false\"")
         .arg("--aptopt=Acquire::Languages \"none\"");
     command.args(apt.iter().map(|option| format!("--aptopt={option}")));
-    command.args(DPKG_OPTIONS.iter().map(|option| format!("--dpkgopt={option}")));
+    command.args(apt::DPKG_OPTIONS.iter().map(|option| format!("--dpkgopt={option}")));
     let prepare =
         format!("{}\nprintf '%s\\n' {} > /etc/kigo-stack\n", include_str!("prepare-run.sh"), definition.name);
     let install = format!(
@@ -221,32 +211,8 @@ fn command(scratch: &Path, definition: &Definition, base: &str, apt: &[String]) 
         .arg(format!("--chrooted-customize-hook={install}"))
         .arg("--customize-hook=sh \"$KIGO_HOOKS/save-build.sh\" \"$1\"")
         .args([definition.sources.first().map_or("", |source| source.suite.as_str()), "/dev/null"])
-        .args(definition.sources.iter().map(|s| format!("deb {base}/{} {} main", s.archive, s.suite)));
+        .args(apt::sources(definition, base));
     command
-}
-
-/// Settings of the host's apt without which it may not reach its mirror.
-async fn apt_options() -> Vec<String> {
-    const NAMES: [&str; 7] = [
-        "Acquire::http::Proxy",
-        "Acquire::https::Proxy",
-        "Acquire::https::CaInfo",
-        "Acquire::http::Timeout",
-        "Acquire::Retries",
-        "Acquire::Check-Valid-Until",
-        "Acquire::Check-Date",
-    ];
-    let Ok(dump) = Command::new("apt-config").arg("dump").stdin(Stdio::null()).output().await else {
-        return Vec::new();
-    };
-    let text = String::from_utf8_lossy(&dump.stdout).into_owned();
-    let wanted = |line: &&str| {
-        NAMES.iter().any(|name| {
-            let (start, rest) = line.split_at_checked(name.len()).unwrap_or_default();
-            start.eq_ignore_ascii_case(name) && (rest.starts_with(' ') || rest.starts_with("::"))
-        })
-    };
-    text.lines().filter(wanted).map(|line| line.trim_end_matches(';').to_owned()).collect()
 }
 
 /// mmdebstrap and all that it started; ended when dropped.

@@ -1,6 +1,7 @@
 //! Which Node.js and npm: what the app asks for, held against what the registry has.
 
 use super::app::App;
+use super::failed;
 use super::words::NodeError;
 use crate::BuildError;
 use crate::output::Output;
@@ -62,11 +63,11 @@ impl Versions {
             .await;
         output.detail("").await;
         let nodes = registry.package(&node_package()).await.map_err(BuildError::Registry)?;
-        let (node, node_release) = node(app.node.as_deref(), &nodes).map_err(BuildError::Node)?;
+        let (node, node_release) = node(app.node.as_deref(), &nodes).map_err(failed)?;
         let asked = app.node.as_deref().unwrap_or(DEFAULT_NODE);
         output.detail(format!("Resolving node version {asked}... {node}")).await;
         let npms = registry.package("npm").await.map_err(BuildError::Registry)?;
-        let (npm, npm_release) = npm(app.npm.as_deref(), &node, &npms).map_err(BuildError::Node)?;
+        let (npm, npm_release) = npm(app.npm.as_deref(), &node, &npms).map_err(failed)?;
         match &app.npm {
             Some(asked) => output.detail(format!("Resolving npm version {asked}... {npm}")).await,
             None => output.detail(format!("Using default npm version: {npm}")).await,

@@ -1,11 +1,11 @@
 //! What users read about Node.js apps that cannot be built, or may cause trouble.
 
-use crate::errors::Words;
+use crate::errors::{Explain, Words};
 use crate::output::Output;
 
 /// Why a Node.js app cannot be built.
 #[derive(Debug, thiserror::Error)]
-pub enum NodeError {
+pub(crate) enum NodeError {
     #[error("{file} cannot be read: {why}")]
     Unreadable { file: &'static str, why: String },
     #[error("{file} is not valid: {why}")]
@@ -54,9 +54,8 @@ pub(super) async fn warn(warning: &Warning, output: &Output) {
     output.line("").await;
 }
 
-impl NodeError {
-    /// What the user is told.
-    pub(crate) fn words(&self) -> Words {
+impl Explain for NodeError {
+    fn words(&self) -> Words {
         match self {
             Self::Unreadable { file, why } => Words::new(
                 format!("{file} of this app could not be read."),
@@ -140,5 +139,32 @@ fn step_words(step: &str, status: i32) -> Words {
             above,
             "The build may have filled its disk. Leave out what the app does not need to run.",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::errors::tests::told;
+    use crate::languages::nodejs::failed;
+
+    #[tokio::test]
+    async fn every_failure_tells_what_to_do() {
+        let steps = ["install", "lifecycle", "prebuild", "build", "cleanup", "prune", "pack"];
+        let steps = steps.map(|step| NodeError::Step { step: step.into(), status: 1 });
+        let others = [
+            NodeError::Unreadable { file: "package.json", why: "package.json is not a regular file".into() },
+            NodeError::NotJson {
+                file: "package.json",
+                why: "EOF while parsing an object at line 1 column 1".into(),
+            },
+            NodeError::NotJson { file: "package-lock.json", why: "it is not an object".into() },
+            NodeError::EngineNotText { name: "node" },
+            NodeError::SeveralLockfiles(vec!["package-lock.json", "yarn.lock"]),
+            NodeError::OtherPackageManager("yarn.lock".into()),
+            NodeError::BadVersion { name: "node", range: "twenty".into() },
+            NodeError::NoVersion { name: "npm", range: "99".into() },
+        ];
+        insta::assert_snapshot!(told(others.into_iter().chain(steps).map(failed)).await);
     }
 }

@@ -1,0 +1,91 @@
+//! A directory that programs of a build fill to be faster the next time: Go's build cache, Maven's
+//! repository, the `CACHE_DIR` of classic buildpacks.
+//!
+//! It is kept as layers, so that a build starts with it at no cost, however large it is, and sends
+//! only what it adds. When something in it was removed, or when there are many layers, the whole of
+//! it is sent and one layer takes the place of all.
+
+use super::{Kept, Record};
+use crate::build::{Context, pack_tree};
+use crate::container::{Ended, Pipe};
+use crate::{BuildError, Builder};
+use image::{Compression, ImageSpec, Layer, PackOptions};
+
+/// Where such directories are inside a build container.
+const PLACE: &str = "kigo-cache";
+
+/// Layers of one directory at most.
+const LAYERS: usize = 12;
+
+/// One of an app's directories.
+#[derive(Clone, Debug)]
+pub(crate) struct Directory {
+    name: &'static str,
+    key: String,
+    layers: Vec<Layer>,
+}
+
+impl Directory {
+    /// The directory `name`, with what earlier builds with the same key left in it. The name is that
+    /// of the pipe by which the container sends it.
+    pub(crate) fn find(
+        context: &Context<'_>,
+        name: &'static str,
+        key: impl Into<String>,
+    ) -> Result<Self, BuildError> {
+        let (builder, key) = (context.builder, key.into());
+        let record = Record::read(&builder.data, context.request.app, name, &key);
+        let layers = match record.and_then(|record| record.layers(&builder.images)) {
+            Some(layers) => layers,
+            // The directory itself, which no build could make.
+            None => vec![empty(builder, &prefix(name))?],
+        };
+        Ok(Self { name, key, layers })
+    }
+
+    /// Its path inside.
+    pub(crate) fn path(&self) -> String {
+        format!("/{PLACE}/{}", self.name)
+    }
+
+    /// The layers that the container starts with.
+    pub(crate) fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// How the container sends it (`keep_directory` in `common.sh`).
+    pub(crate) fn pipe(&self, context: &Context<'_>) -> Pipe {
+        Pipe::optional(self.name, context.builder.settings.cache_limit)
+    }
+
+    /// For the program in the container: whether to send the whole.
+    pub(crate) fn plan(&self) -> (String, String) {
+        let whole = u8::from(self.layers.len() >= LAYERS);
+        (format!("KIGO_WHOLE_{}", self.name), whole.to_string())
+    }
+
+    /// Takes over what the container sent; `None` when nothing changed or it is not to be kept.
+    pub(crate) async fn keep(
+        self,
+        context: &mut Context<'_>,
+        ended: &mut Ended,
+    ) -> Result<Option<Kept>, BuildError> {
+        let Some(tree) = ended.tree(self.name) else { return Ok(None) };
+        let whole = ended.told(&format!("cache.{}", self.name))?.as_deref() != Some("added");
+        let new = pack_tree(context.builder, tree, &prefix(self.name), context.source_time).await?;
+        let mut layers = if whole { Vec::new() } else { self.layers };
+        layers.push(new);
+        let image = context.put_image(ImageSpec { layers, ..ImageSpec::default() })?;
+        Ok(Some(Kept { name: self.name, record: Record::of_image(&self.key, image) }))
+    }
+}
+
+fn prefix(name: &str) -> String {
+    format!("{PLACE}/{name}")
+}
+
+fn empty(builder: &Builder, prefix: &str) -> Result<Layer, BuildError> {
+    let nothing = tempfile::tempdir().map_err(BuildError::system("making an empty directory"))?;
+    let options = PackOptions { prefix: prefix.into(), ..PackOptions::app(0) };
+    Ok(builder.images.add_layer_from_directory(nothing.path(), &options, Compression::Zstd)?)
+}

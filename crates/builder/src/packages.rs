@@ -1,0 +1,175 @@
+//! Debian packages as layers on a stack.
+//!
+//! What a language needs of the operating system is not in its stack: it is installed on top, once
+//! for each set of packages, and shared by all apps that need that set. A set is one layer, made by
+//! apt in a container on exactly the image that it will lie on, so that dpkg's list of packages is
+//! right in every image. A new version of the stack has new layers. An app with several languages
+//! has one layer with the packages of all of them.
+
+use crate::build::Context;
+use crate::container::{self, Phase, Pipe};
+use crate::{BuildError, Builder, cache, stack};
+use domain::Digest;
+use engine::{Mount, Power};
+use image::{ImageSpec, ImageStore, Layer};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Counts up when the same packages would be made into something else.
+const RECIPE: u32 = 1;
+
+/// Packages by name.
+pub(crate) type Packages = BTreeSet<String>;
+
+/// What is written down about a set.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    /// What it lies on.
+    base: Digest,
+    packages: Packages,
+    /// An image of the one layer.
+    images: Vec<Digest>,
+}
+
+/// Names to be installed.
+pub(crate) fn packages<'a>(names: impl IntoIterator<Item = &'a str>) -> Packages {
+    names.into_iter().map(str::to_owned).collect()
+}
+
+/// The layer with `packages` on the image `base`, which is one of the context's stack; makes it
+/// first if need be. `None` if there are no packages.
+pub(crate) async fn layer(
+    context: &Context<'_>,
+    base: Digest,
+    packages: &Packages,
+) -> Result<Option<Layer>, BuildError> {
+    let builder = context.builder;
+    if packages.is_empty() {
+        return Ok(None);
+    }
+    let path = cache::packages(&builder.data).join(format!("{}.json", key(base, packages)));
+    if let Some(layer) = recorded(&builder.images, &path) {
+        return Ok(Some(layer));
+    }
+    // One at a time: they share apt's lists and downloads, and often each other's packages.
+    let _alone = builder.apt.lock().await;
+    if let Some(layer) = recorded(&builder.images, &path) {
+        return Ok(Some(layer));
+    }
+    let layer = install(context, base, packages).await?;
+    let image = ImageSpec { layers: vec![layer], ..ImageSpec::default() };
+    let record = Record { base, packages: packages.clone(), images: vec![builder.images.put_image(&image)?] };
+    cache::write(&path, &record).map_err(BuildError::system("writing down which packages are there"))?;
+    Ok(Some(layer))
+}
+
+fn key(base: Digest, packages: &Packages) -> String {
+    let mut hash = Sha256::new();
+    hash.update(format!("{RECIPE} {base}"));
+    packages.iter().for_each(|package| hash.update(format!("\n{package}")));
+    hex::encode(hash.finalize())
+}
+
+fn recorded(images: &ImageStore, path: &Path) -> Option<Layer> {
+    let record: Record = cache::read(path)?;
+    let layer = images.image(record.images.first()?).ok()?.spec.layers.first().copied()?;
+    images.has_blob(&layer.digest).then_some(layer)
+}
+
+/// Runs apt in a container and takes over what that changed.
+async fn install(context: &Context<'_>, base: Digest, packages: &Packages) -> Result<Layer, BuildError> {
+    let list: Vec<&str> = packages.iter().map(String::as_str).collect();
+    context.output.heading(format!("Installing packages of Debian: {}", list.join(", "))).await;
+    let apt = stack::apt_of(&context.stack.name)
+        .await
+        .map_err(|error| BuildError::Stack(context.stack.name.clone(), error))?;
+    let files = [
+        ("common.sh", include_str!("scripts/common.sh")),
+        ("changes.sh", include_str!("stack/common.sh")),
+        ("packages.sh", include_str!("scripts/packages.sh")),
+        ("apt.conf", &apt.configuration),
+        ("sources.list", &apt.sources),
+    ];
+    files
+        .iter()
+        .try_for_each(|(name, text)| context.work.write(name, text))
+        .map_err(BuildError::system("writing what apt is told"))?;
+    let mut env = context.env("/tmp");
+    env.insert("HOME".into(), "/root".into());
+    env.insert("KIGO_PACKAGES".into(), list.join(" "));
+    env.insert("SOURCE_DATE_EPOCH".into(), stack::SOURCE_DATE.to_string());
+    let phase = Phase {
+        image: base,
+        script: "packages.sh",
+        env,
+        mounts: shared(context.builder, &context.stack.name)
+            .map_err(BuildError::system("making room for packages"))?,
+        pipes: vec![Pipe::layer("packages")],
+        power: Power::Packages,
+    };
+    let mut ended = container::run(
+        context.builder,
+        context.request,
+        &context.work,
+        phase,
+        context.deadline,
+        context.output,
+    )
+    .await?;
+    match ended.layer("packages") {
+        Some(layer) if ended.status == 0 => Ok(layer),
+        _ => Err(BuildError::Packages(packages.iter().cloned().collect())),
+    }
+}
+
+/// apt's lists and downloads, which all sets of one stack share.
+fn shared(builder: &Builder, stack: &str) -> std::io::Result<Vec<Mount>> {
+    let place = builder.data.join("cache").join("apt").join(stack);
+    let mount = |name: &str, target: &str| -> std::io::Result<Mount> {
+        let source: PathBuf = place.join(name);
+        std::fs::create_dir_all(source.join("partial"))?;
+        Ok(Mount { source, target: target.into(), read_only: false })
+    };
+    Ok(vec![mount("lists", "/var/lib/apt/lists")?, mount("archives", "/var/cache/apt/archives")?])
+}
+
+/// Forgets the sets that lie on no image of a stack that is ready, so that they are collected. What
+/// runs keeps its own.
+pub(crate) fn forget_old(data: &Path) -> std::io::Result<()> {
+    let current = stack::recorded_images(data)?;
+    for path in cache::records_in(&cache::packages(data))? {
+        let known = cache::read::<Record>(&path).is_some_and(|record| current.contains(&record.base));
+        if !known {
+            std::fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_is_named_by_what_it_lies_on_and_not_by_its_order() {
+        let (one, two) = (Digest::from_bytes([1; 32]), Digest::from_bytes([2; 32]));
+        assert_eq!(key(one, &packages(["a", "b"])), key(one, &packages(["b", "a", "b"])));
+        assert_ne!(key(one, &packages(["a", "b"])), key(two, &packages(["a", "b"])));
+        assert_ne!(key(one, &packages(["a", "b"])), key(one, &packages(["ab"])));
+    }
+
+    #[test]
+    fn sets_of_a_stack_that_is_no_more_are_forgotten() {
+        let data = tempfile::tempdir().unwrap();
+        let (old, new) = (Digest::from_bytes([1; 32]), Digest::from_bytes([2; 32]));
+        stack::pretend(data.path(), "kigo-13", new).unwrap();
+        let record = |base| Record { base, packages: packages(["a"]), images: vec![base] };
+        cache::write(&cache::packages(data.path()).join("old.json"), &record(old)).unwrap();
+        cache::write(&cache::packages(data.path()).join("new.json"), &record(new)).unwrap();
+        forget_old(data.path()).unwrap();
+        let left: Vec<_> = cache::records_in(&cache::packages(data.path())).unwrap();
+        assert_eq!(left, [cache::packages(data.path()).join("new.json")]);
+    }
+}
