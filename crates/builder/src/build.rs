@@ -288,6 +288,7 @@ async fn finish(
     detected: bool,
 ) -> Result<BuildOutcome, BuildError> {
     let (request, output) = (context.request, context.output);
+    let run_packages = packages::layer(context, context.stack.run, &context.run_packages).await?;
     let declared = procfile::read(&compiled.tree)?;
     let process_types = procfile::discover(declared, compiled.process_types, output).await;
     output.heading("Compressing...").await;
@@ -297,7 +298,7 @@ async fn finish(
     if size > limit {
         return Err(BuildError::SlugTooLarge { size, limit });
     }
-    let image = app_image(context, app, &process_types).await?;
+    let image = app_image(context, run_packages, app, &process_types)?;
     output.detail(format!("Done: {}", megabytes(size))).await;
     if let Err(error) = cache::keep(&context.builder.data, request.app, &compiled.kept) {
         tracing::warn!(app = %request.app, %error, "the build cache was not kept");
@@ -345,14 +346,15 @@ pub(crate) async fn pack_tree(
 }
 
 /// The image that the app runs from.
-async fn app_image(
+fn app_image(
     context: &Context<'_>,
+    packages: Option<Layer>,
     app: Layer,
     process_types: &BTreeMap<ProcessType, String>,
 ) -> Result<Digest, BuildError> {
     let images = &context.builder.images;
     let mut spec = images.image(&context.stack.run)?.spec;
-    spec.layers.extend(packages::layer(context, context.stack.run, &context.run_packages).await?);
+    spec.layers.extend(packages);
     spec.layers.extend(context.layers.iter().copied());
     spec.layers.push(app);
     // The steps that are known, or none: a history must tell of every layer.

@@ -7,6 +7,7 @@
 //! everything that a user reads, and `build.sh` what runs in the container.
 
 pub(crate) mod nodejs;
+pub(crate) mod python;
 
 use crate::BuildError;
 use crate::build::{Compiled, Context};
@@ -17,18 +18,20 @@ use std::path::Path;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Language {
     NodeJs,
+    Python,
 }
 
 impl Language {
     /// In the order in which they are tried. Heroku's is ruby, nodejs, clojure, python, java,
     /// gradle, scala, php, go; a language that is added goes to its place there, because an app
     /// may have the files of several.
-    pub(crate) const ALL: [Self; 1] = [Self::NodeJs];
+    pub(crate) const ALL: [Self; 2] = [Self::NodeJs, Self::Python];
 
     /// The name of its buildpack.
     pub(crate) fn buildpack(self) -> &'static str {
         match self {
             Self::NodeJs => "heroku/nodejs",
+            Self::Python => "heroku/python",
         }
     }
 
@@ -36,6 +39,7 @@ impl Language {
     pub(crate) fn description(self) -> &'static str {
         match self {
             Self::NodeJs => nodejs::KIND,
+            Self::Python => python::KIND,
         }
     }
 
@@ -43,6 +47,7 @@ impl Language {
     pub(crate) fn recognised_by(self) -> &'static str {
         match self {
             Self::NodeJs => "package.json",
+            Self::Python => "requirements.txt",
         }
     }
 
@@ -50,6 +55,7 @@ impl Language {
     pub(crate) fn detect(self, tree: &Path) -> bool {
         match self {
             Self::NodeJs => has_file(tree, "package.json"),
+            Self::Python => python::detect(tree),
         }
     }
 
@@ -57,6 +63,7 @@ impl Language {
     pub(crate) async fn compile(self, context: &mut Context<'_>) -> Result<Compiled, BuildError> {
         match self {
             Self::NodeJs => nodejs::compile(context).await,
+            Self::Python => python::compile(context).await,
         }
     }
 

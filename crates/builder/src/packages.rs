@@ -33,11 +33,6 @@ struct Record {
     images: Vec<Digest>,
 }
 
-/// Names to be installed.
-pub(crate) fn packages<'a>(names: impl IntoIterator<Item = &'a str>) -> Packages {
-    names.into_iter().map(str::to_owned).collect()
-}
-
 /// The layer with `packages` on the image `base`, which is one of the context's stack; makes it
 /// first if need be. `None` if there are no packages.
 pub(crate) async fn layer(
@@ -151,6 +146,10 @@ pub(crate) fn forget_old(data: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn packages<const N: usize>(names: [&str; N]) -> Packages {
+        names.map(str::to_owned).into()
+    }
 
     #[test]
     fn a_set_is_named_by_what_it_lies_on_and_not_by_its_order() {

@@ -12,7 +12,7 @@ mod make;
 mod mirror;
 
 pub(crate) use apt::apt_of;
-pub use definition::Definition;
+pub use definition::{Definition, Runtime};
 pub(crate) use make::{PATH, SOURCE_DATE};
 
 use crate::cache;
@@ -34,6 +34,25 @@ pub struct Stack {
     pub build: Digest,
     /// What `STACK` says to classic buildpacks.
     pub classic_alias: String,
+    /// What languages find in it.
+    pub runtimes: Vec<Runtime>,
+}
+
+impl Stack {
+    /// The versions of a language that Debian has for this stack; the default comes first.
+    pub(crate) fn runtimes<'a>(&'a self, language: &'a str) -> impl Iterator<Item = &'a Runtime> {
+        self.runtimes.iter().filter(move |runtime| runtime.language == language)
+    }
+
+    fn of(definition: Definition, run: Digest, build: Digest) -> Self {
+        Self {
+            name: definition.name,
+            run,
+            build,
+            classic_alias: definition.classic.alias,
+            runtimes: definition.runtimes,
+        }
+    }
 }
 
 /// Why a stack cannot be used.
@@ -132,12 +151,8 @@ pub fn find(images: &ImageStore, data: &Path, name: &str) -> Result<Option<Stack
             .image(digest)
             .is_ok_and(|image| image.layers.iter().all(|layer| images.has_blob(&layer.digest)))
     };
-    Ok((current && there(&record.run) && there(&record.build)).then(|| Stack {
-        name: name.to_owned(),
-        run: record.run,
-        build: record.build,
-        classic_alias: definition.classic.alias,
-    }))
+    let ready = current && there(&record.run) && there(&record.build);
+    Ok(ready.then(|| Stack::of(definition, record.run, record.build)))
 }
 
 /// The stack `name`; makes it first if need be, which takes about a minute and prints what it does.
@@ -163,7 +178,7 @@ pub async fn ensure(
     let record = Record { definition: definition.hash(), run, build, images: vec![run, build] };
     cache::write(&record_path(data, name), &record)
         .map_err(StackError::system("write down that the stack is ready"))?;
-    Ok(Stack { name: name.to_owned(), run, build, classic_alias: definition.classic.alias })
+    Ok(Stack::of(definition, run, build))
 }
 
 fn record_path(data: &Path, name: &str) -> std::path::PathBuf {

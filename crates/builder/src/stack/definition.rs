@@ -20,6 +20,25 @@ pub struct Definition {
     pub classic: Classic,
     pub run: Packages,
     pub build: Packages,
+    /// No part of the images.
+    #[serde(default)]
+    pub runtimes: Vec<Runtime>,
+}
+
+/// A version of a language that the release has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Runtime {
+    /// For example `python`.
+    pub language: String,
+    /// As far as the release promises it, for example `3.13`.
+    pub version: String,
+    /// Packages that builds need.
+    #[serde(default)]
+    pub build: Vec<String>,
+    /// Packages that dynos need.
+    #[serde(default)]
+    pub run: Vec<String>,
 }
 
 /// A suite of the Debian archive.
@@ -56,7 +75,7 @@ impl Definition {
 
     /// Names the content, not its spelling: comments and order of packages do not count.
     pub(crate) fn hash(&self) -> String {
-        let mut sorted = self.clone();
+        let mut sorted = Self { runtimes: Vec::new(), ..self.clone() };
         for packages in [&mut sorted.run.packages, &mut sorted.build.packages] {
             packages.sort();
             packages.dedup();
@@ -76,7 +95,9 @@ mod tests {
             let definition: Definition = toml::from_str(text).unwrap();
             assert_eq!(definition.name, name);
             let packages = definition.run.packages.iter().chain(&definition.build.packages);
-            for package in packages {
+            let more =
+                definition.runtimes.iter().flat_map(|runtime| runtime.build.iter().chain(&runtime.run));
+            for package in packages.chain(more) {
                 assert!(
                     package
                         .bytes()
@@ -93,6 +114,8 @@ mod tests {
         let mut two = one.clone();
         two.run.packages.reverse();
         assert_eq!(one.hash(), two.hash());
+        two.runtimes.clear();
+        assert_eq!(one.hash(), two.hash(), "languages are no part of the images");
         two.run.packages.push("vim".into());
         assert_ne!(one.hash(), two.hash());
     }
