@@ -1,0 +1,62 @@
+//! A realistic app of each language, pushed, served, looked into and pushed again; and what its
+//! users read when it cannot be built. The output of a push is a snapshot: all that a user sees.
+
+pub(crate) mod python;
+
+use anyhow::Result;
+use e2e::{App, Output, Server};
+
+/// Lines that only the first build of a platform has, whichever that is.
+const ONCE: [&str; 3] =
+    ["Preparing the stack", "Installing packages of Debian:", "Downloading and installing"];
+
+/// What differs from one run to the next, and what stands for it.
+const VARIES: [(&str, &str); 5] = [
+    (r"localhost:\d+", "localhost"),
+    (r"\b[0-9a-f]{40}\b", "[commit]"),
+    (r"\b\d+\.\d+\.\d+[-.\w]*", "[version]"),
+    (r"\b\d+(\.\d+)?[KMG]\b", "[size]"),
+    (r"\b\d+(\.\d+)? ?(ms|s|seconds)\b", "[time]"),
+];
+
+/// Compares all that a push printed with the snapshot `name`.
+pub(crate) fn snapshot(name: &str, push: &Output) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.set_snapshot_path("languages/snapshots");
+    VARIES.iter().for_each(|(pattern, shown)| settings.add_filter(pattern, *shown));
+    settings.bind(|| insta::assert_snapshot!(name, told(push)));
+}
+
+/// The remote's lines, without what git adds and what only a first build says.
+fn told(push: &Output) -> String {
+    let lines = push.stderr.lines().filter_map(|line| line.strip_prefix("remote:"));
+    let lines = lines.map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end());
+    let mut stack = false;
+    let kept = lines.filter(|line| {
+        stack = (stack || line.contains(ONCE[0])) && !line.starts_with("-----> Building");
+        !stack && !ONCE.iter().any(|words| line.contains(words))
+    });
+    kept.map(|line| format!("{line}\n")).collect()
+}
+
+/// An example, pushed for the first time.
+pub(crate) fn first_push<'a>(server: &'a Server, example: &str) -> Result<App<'a>> {
+    let app = App::example(server, &format!("{example}-app"), example)?;
+    snapshot(example, &app.push()?.ok()?);
+    Ok(app)
+}
+
+/// Pushes that are refused, each for what its files say, on one app. What is pushed is nothing but
+/// the files.
+pub(crate) fn refused(server: &Server, language: &str, cases: &[(&str, &[(&str, &str)])]) -> Result<()> {
+    let app = App::create(server, &format!("{language}-refused"))?;
+    for (name, files) in cases {
+        app.git(&["rm", "-r", "--quiet", "--force", "--ignore-unmatch", "."])?.ok()?;
+        files.iter().try_for_each(|(path, text)| app.write(path, text))?;
+        app.commit(name)?;
+        snapshot(&format!("{language}-{name}"), &app.push()?.fails()?);
+    }
+    Ok(())
+}
