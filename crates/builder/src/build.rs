@@ -100,12 +100,12 @@ impl Context<'_> {
         layers.extend(packages::layer(self, self.stack.build, &self.build_packages).await?);
         layers.extend(self.layers.iter().copied());
         layers.extend(more);
-        self.put_image(ImageSpec { layers, ..ImageSpec::default() })
+        self.put_image(&ImageSpec { layers, ..ImageSpec::default() })
     }
 
     /// Stores an image and keeps it as long as the build.
-    pub(crate) fn put_image(&mut self, spec: ImageSpec) -> Result<Digest, BuildError> {
-        let image = self.builder.images.put_image(&spec)?;
+    pub(crate) fn put_image(&mut self, spec: &ImageSpec) -> Result<Digest, BuildError> {
+        let image = self.builder.images.put_image(spec)?;
         self.pins.push(self.builder.images.pin(image));
         Ok(image)
     }

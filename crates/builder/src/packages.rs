@@ -63,7 +63,9 @@ pub(crate) async fn layer(
 fn key(base: Digest, packages: &Packages) -> String {
     let mut hash = Sha256::new();
     hash.update(format!("{RECIPE} {base}"));
-    packages.iter().for_each(|package| hash.update(format!("\n{package}")));
+    for package in packages {
+        hash.update(format!("\n{package}"));
+    }
     hex::encode(hash.finalize())
 }
 

@@ -75,7 +75,7 @@ impl Directory {
         let new = pack_tree(context.builder, tree, &prefix(self.name), context.source_time).await?;
         let mut layers = if whole { Vec::new() } else { self.layers };
         layers.push(new);
-        let image = context.put_image(ImageSpec { layers, ..ImageSpec::default() })?;
+        let image = context.put_image(&ImageSpec { layers, ..ImageSpec::default() })?;
         Ok(Some(Kept { name: self.name, record: Record::of_image(&self.key, image) }))
     }
 }

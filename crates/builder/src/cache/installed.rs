@@ -48,7 +48,7 @@ impl Installed {
         new: Option<Layer>,
     ) -> Result<Option<Kept>, BuildError> {
         let (Some(key), Some(layer)) = (&self.key, new) else { return Ok(None) };
-        let image = context.put_image(ImageSpec { layers: vec![layer], ..ImageSpec::default() })?;
+        let image = context.put_image(&ImageSpec { layers: vec![layer], ..ImageSpec::default() })?;
         Ok(Some(Kept { name: self.name, record: Record::of_image(key, image) }))
     }
 }

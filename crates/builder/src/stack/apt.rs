@@ -41,9 +41,9 @@ pub(crate) async fn apt_of(name: &str) -> Result<Apt, StackError> {
     .into();
     lines.extend(host_options().await.into_iter().map(inside));
     lines.extend(DPKG_OPTIONS.map(|option| format!(r#"Dpkg::Options:: "--{option}""#)));
-    let configuration = lines.iter().map(|line| format!("{line};\n")).collect();
-    let sources = sources(&definition, &base).map(|line| format!("{line}\n")).collect();
-    Ok(Apt { configuration, sources })
+    let configuration = format!("{};\n", lines.join(";\n"));
+    let sources: Vec<String> = sources(&definition, &base).collect();
+    Ok(Apt { configuration, sources: format!("{}\n", sources.join("\n")) })
 }
 
 /// Lines of a `sources.list`.

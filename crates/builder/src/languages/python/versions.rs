@@ -37,15 +37,15 @@ impl Version {
     /// Tells the user.
     pub(super) async fn tell(&self, output: &Output) {
         let version = &self.runtime.version;
-        match &self.asked {
-            Some(Asked { file, .. }) => {
-                output.heading(format!("Using Python {version} specified in {file}")).await
-            }
-            None => {
-                output.heading("No Python version was specified").await;
-                output.detail(format!("Using the default, Python {version}, which changes with the stack. To choose\none, add a .python-version file: echo {version} > .python-version")).await;
-            }
+        if let Some(Asked { file, .. }) = &self.asked {
+            output.heading(format!("Using Python {version} specified in {file}")).await;
+            return;
         }
+        output.heading("No Python version was specified").await;
+        let how = format!(
+            "Using the default, Python {version}, which changes with the stack. To choose\none, add a .python-version file: echo {version} > .python-version"
+        );
+        output.detail(how).await;
     }
 }
 
