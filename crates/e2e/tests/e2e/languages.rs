@@ -25,7 +25,9 @@ pub(crate) fn snapshot(name: &str, push: &Output) {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.set_snapshot_path("languages/snapshots");
-    VARIES.iter().for_each(|(pattern, shown)| settings.add_filter(pattern, *shown));
+    for (pattern, shown) in VARIES {
+        settings.add_filter(pattern, shown);
+    }
     settings.bind(|| insta::assert_snapshot!(name, told(push)));
 }
 
@@ -38,7 +40,7 @@ fn told(push: &Output) -> String {
         stack = (stack || line.contains(ONCE[0])) && !line.starts_with("-----> Building");
         !stack && !ONCE.iter().any(|words| line.contains(words))
     });
-    kept.map(|line| format!("{line}\n")).collect()
+    kept.fold(String::new(), |told, line| told + line + "\n")
 }
 
 /// An example, pushed for the first time.
