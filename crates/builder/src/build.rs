@@ -36,6 +36,9 @@ pub(crate) struct Context<'a> {
     pub(crate) run_packages: Packages,
     /// Layers that earlier groups put between the stack and the app.
     pub(crate) layers: Vec<Layer>,
+    /// Layers that builds start with and no app runs with: toolchains, of this group and earlier
+    /// ones.
+    pub(crate) build_layers: Vec<Layer>,
     /// Environment for registries and certificates.
     host_env: BTreeMap<String, String>,
     /// Whether this group is all there is, so that the app can be built where it will run.
@@ -98,7 +101,7 @@ impl Context<'_> {
     ) -> Result<Digest, BuildError> {
         let mut layers = self.builder.images.image(&self.stack.build)?.spec.layers;
         layers.extend(packages::layer(self, self.stack.build, &self.build_packages).await?);
-        layers.extend(self.layers.iter().copied());
+        layers.extend(self.build_layers.iter().chain(&self.layers).copied());
         layers.extend(more);
         self.put_image(&ImageSpec { layers, ..ImageSpec::default() })
     }
@@ -185,6 +188,7 @@ async fn attempt(
         build_packages: Packages::new(),
         run_packages: Packages::new(),
         layers: Vec::new(),
+        build_layers: Vec::new(),
         host_env,
         alone: groups.len() == 1 && matches!(groups[..], [Group::Language(_)]),
         source_time,
@@ -332,9 +336,9 @@ pub(crate) async fn pack_tree(
     builder: &Builder,
     tree: PathBuf,
     prefix: &str,
-    modified: u64,
+    modified: impl Into<Option<u64>>,
 ) -> Result<Layer, BuildError> {
-    let options = PackOptions { prefix: prefix.into(), ..PackOptions::app(modified) };
+    let options = PackOptions { prefix: prefix.into(), modified: modified.into(), ..PackOptions::app(0) };
     let images = builder.images.clone();
     blocking(move || {
         // The directory itself carries the mode that the container's had, or ours.

@@ -2,15 +2,17 @@
 //!
 //! `cache/<app id>/` belongs to one app. A record there, `NAME.json`, names an image: of one layer
 //! with something that was installed ([`Installed`]), or of several with a directory that programs
-//! fill ([`Directory`]). `cache/runtimes/` and `cache/packages/` name images with language runtimes
-//! and Debian packages, which all apps share. A record is a promise that the image was complete when
+//! fill ([`Directory`]). `cache/runtimes/` ([`Shared`]) and `cache/packages/` name images with language
+//! runtimes and Debian packages, which all apps share. A record is a promise that the image was complete when
 //! it was written; whether it is still in the store is checked when it is used.
 
 mod directory;
 mod installed;
+mod shared;
 
-pub(crate) use directory::Directory;
+pub(crate) use directory::{Directory, NEVER, Times};
 pub(crate) use installed::Installed;
+pub(crate) use shared::{Shared, forget_shared};
 
 use domain::{AppId, Digest};
 use image::{ImageStore, Layer};

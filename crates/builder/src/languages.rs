@@ -6,6 +6,7 @@
 //! what the app runs by itself. A type for each of these stages of knowledge. `words.rs` has
 //! everything that a user reads, and `build.sh` what runs in the container.
 
+pub(crate) mod golang;
 pub(crate) mod nodejs;
 pub(crate) mod python;
 
@@ -19,19 +20,21 @@ use std::path::Path;
 pub(crate) enum Language {
     NodeJs,
     Python,
+    Go,
 }
 
 impl Language {
     /// In the order in which they are tried. Heroku's is ruby, nodejs, clojure, python, java,
     /// gradle, scala, php, go; a language that is added goes to its place there, because an app
     /// may have the files of several.
-    pub(crate) const ALL: [Self; 2] = [Self::NodeJs, Self::Python];
+    pub(crate) const ALL: [Self; 3] = [Self::NodeJs, Self::Python, Self::Go];
 
     /// The name of its buildpack.
     pub(crate) fn buildpack(self) -> &'static str {
         match self {
             Self::NodeJs => "heroku/nodejs",
             Self::Python => "heroku/python",
+            Self::Go => "heroku/go",
         }
     }
 
@@ -40,6 +43,7 @@ impl Language {
         match self {
             Self::NodeJs => nodejs::KIND,
             Self::Python => python::KIND,
+            Self::Go => golang::KIND,
         }
     }
 
@@ -48,6 +52,7 @@ impl Language {
         match self {
             Self::NodeJs => "package.json",
             Self::Python => "requirements.txt",
+            Self::Go => "go.mod",
         }
     }
 
@@ -56,6 +61,7 @@ impl Language {
         match self {
             Self::NodeJs => has_file(tree, "package.json"),
             Self::Python => python::detect(tree),
+            Self::Go => golang::detect(tree),
         }
     }
 
@@ -64,6 +70,7 @@ impl Language {
         match self {
             Self::NodeJs => nodejs::compile(context).await,
             Self::Python => python::compile(context).await,
+            Self::Go => golang::compile(context).await,
         }
     }
 

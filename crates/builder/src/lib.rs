@@ -15,6 +15,7 @@ mod cache;
 mod classic;
 mod container;
 mod detect;
+mod errand;
 pub mod errors;
 mod export;
 mod host;
@@ -53,11 +54,14 @@ pub struct Builder {
     pub settings: Arc<Settings>,
     /// Held while Debian packages are installed.
     apt: Arc<tokio::sync::Mutex<()>>,
+    /// Held while something is made that all apps share.
+    sharing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Builder {
     pub fn new(engine: Arc<dyn Engine>, images: ImageStore, data: PathBuf, settings: Settings) -> Self {
-        Self { engine, images, data, settings: Arc::new(settings), apt: Arc::default() }
+        let settings = Arc::new(settings);
+        Self { engine, images, data, settings, apt: Arc::default(), sharing: Arc::default() }
     }
 
     /// Removes what builds left that a killed server was making: containers and working
@@ -69,6 +73,7 @@ impl Builder {
         build::blocking(move || {
             work::sweep(&data)
                 .and_then(|()| packages::forget_old(&data))
+                .and_then(|()| cache::forget_shared(&data, &stack::recorded_images(&data)?))
                 .map_err(BuildError::system("removing what earlier builds left"))
         })
         .await

@@ -315,7 +315,7 @@ fn busybox(images: &ImageStore) -> Result<Digest> {
     fs::write(root.path().join("etc/passwd"), "root:x:0:0::/:/bin/sh\ndyno:x:1000:1000::/app:/bin/sh\n")?;
     let app = tempfile::tempdir_in("/var/tmp")?;
     fs::write(app.path().join("Procfile"), "web: true\n")?;
-    let base = PackOptions { prefix: PathBuf::new(), owner: Some((0, 0)), modified: 0 };
+    let base = PackOptions { prefix: PathBuf::new(), owner: Some((0, 0)), modified: Some(0) };
     let mut layers = Vec::new();
     for (path, options) in [(root.path(), base), (app.path(), PackOptions::app(0))] {
         layers.push(images.add_layer_from_directory(path, &options, Compression::Zstd)?);

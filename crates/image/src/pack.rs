@@ -1,5 +1,5 @@
 //! A directory becomes an archive whose bytes depend on nothing but its content: entries sorted,
-//! one time for all, owners as told, no name of a machine or a user in it.
+//! times and owners as told, no name of a machine or a user in it.
 
 use crate::beneath::{open_directory, open_no_links};
 use crate::blobs::Hashing;
@@ -26,15 +26,16 @@ pub struct PackOptions {
     pub prefix: PathBuf,
     /// User and group of every entry; `None` keeps those on disk.
     pub owner: Option<(u32, u32)>,
-    /// Seconds since 1970 that every entry carries. Web servers make validators of times and
-    /// sizes, so the time of the source is better than a constant.
-    pub modified: u64,
+    /// Seconds since 1970 that every entry carries; `None` keeps those on disk, to the second. Web
+    /// servers make validators of times and sizes, so the time of the source is better than a
+    /// constant.
+    pub modified: Option<u64>,
 }
 
 impl PackOptions {
     /// An app layer: under `app/`, owned by the dyno's user, with the time of its source.
     pub fn app(modified: u64) -> Self {
-        Self { prefix: "app".into(), owner: Some((1000, 1000)), modified }
+        Self { prefix: "app".into(), owner: Some((1000, 1000)), modified: Some(modified) }
     }
 }
 
@@ -190,7 +191,8 @@ impl<W: Write> Packer<'_, W> {
         header.set_mode(if kind == EntryType::Symlink { 0o777 } else { stat.st_mode & 0o7777 });
         header.set_uid(uid.into());
         header.set_gid(gid.into());
-        header.set_mtime(self.options.modified);
+        let on_disk = || u64::try_from(stat.st_mtime).unwrap_or(0);
+        header.set_mtime(self.options.modified.unwrap_or_else(on_disk));
         header
     }
 

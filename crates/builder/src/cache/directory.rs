@@ -23,7 +23,21 @@ pub(crate) struct Directory {
     name: &'static str,
     key: String,
     layers: Vec<Layer>,
+    times: Times,
 }
+
+/// Which times its files have for the next build. Programs take them for various things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Times {
+    /// That of the source, as everything that a build makes.
+    Source,
+    /// One that never comes, for programs that note in a file's time when they used it: a file that
+    /// is used has not changed.
+    Never,
+}
+
+/// The first second of 2100.
+pub(crate) const NEVER: u64 = 4_102_444_800;
 
 impl Directory {
     /// The directory `name`, with what earlier builds with the same key left in it. The name is that
@@ -40,7 +54,12 @@ impl Directory {
             // The directory itself, which no build could make.
             None => vec![empty(builder, &prefix(name))?],
         };
-        Ok(Self { name, key, layers })
+        Ok(Self { name, key, layers, times: Times::Source })
+    }
+
+    /// With other times.
+    pub(crate) fn with_times(self, times: Times) -> Self {
+        Self { times, ..self }
     }
 
     /// Its path inside.
@@ -72,7 +91,11 @@ impl Directory {
     ) -> Result<Option<Kept>, BuildError> {
         let Some(tree) = ended.tree(self.name) else { return Ok(None) };
         let whole = ended.told(&format!("cache.{}", self.name))?.as_deref() != Some("added");
-        let new = pack_tree(context.builder, tree, &prefix(self.name), context.source_time).await?;
+        let times = match self.times {
+            Times::Source => context.source_time,
+            Times::Never => NEVER,
+        };
+        let new = pack_tree(context.builder, tree, &prefix(self.name), times).await?;
         let mut layers = if whole { Vec::new() } else { self.layers };
         layers.push(new);
         let image = context.put_image(&ImageSpec { layers, ..ImageSpec::default() })?;

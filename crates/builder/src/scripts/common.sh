@@ -23,6 +23,8 @@ step() { tell step "$1"; }
 heading() { printf -- '-----> %s\n' "$*"; }
 detail() { printf '       %s\n' "$*"; }
 
+warning() { printf ' !     %s\n' "$@"; }
+
 # Runs a command with its output below the heading. The indenting is done by whoever reads: with a
 # pipe in between, a process that the command left running would keep it open for ever.
 indented() {
@@ -42,22 +44,31 @@ send() {
     tar -C "$tree" --numeric-owner "$@" -c . > "$pipe"
 }
 
+# Sends directory $2, as the root of a layer, through pipe $1; what follows goes to tar.
+send_layer() {
+    local pipe=/kigo/pipes/$1 tree=$2
+    shift 2
+    tar -C "$tree" --numeric-owner --sort=name "$@" -c . > "$pipe"
+}
+
 # Notes what is in the kept directory /kigo-cache/$1, before anything is added to it.
 open_directory() {
     : > "/tmp/.kept-$1.marker"
     (cd "/kigo-cache/$1" && find . -mindepth 1 | LC_ALL=C sort > "/tmp/.kept-$1.before")
 }
 
-# Sends what was added to it; or the whole, if something is gone or the whole is wanted. Nothing is
-# sent when nothing changed.
+# Sends what was added to it; or the whole, if something is gone or the whole is wanted, but without
+# what the file $2 lists, which is there by other means. Nothing is sent when nothing changed.
 close_directory() {
-    local name=$1 whole=KIGO_WHOLE_$1
+    local name=$1 others=${2:-} whole=KIGO_WHOLE_$1
     (
         cd "/kigo-cache/$name" || exit 1
         find . -mindepth 1 | LC_ALL=C sort > "/tmp/.kept-$name.after"
         if [ "${!whole}" = 1 ] || [ -n "$(LC_ALL=C comm -23 "/tmp/.kept-$name."{before,after} | head -n 1)" ]; then
             tell "cache.$name" whole
-            send "$name" .
+            [ -n "$others" ] || { send "$name" . && exit; }
+            LC_ALL=C comm -13 "$others" "/tmp/.kept-$name.after" \
+                | tar --numeric-owner --no-recursion --verbatim-files-from -T - -c > "/kigo/pipes/$name"
             exit
         fi
         find . -mindepth 1 -cnewer "/tmp/.kept-$name.marker" ! -type s ! -type p -print0 > "/tmp/.kept-$name.added"

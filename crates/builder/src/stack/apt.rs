@@ -1,8 +1,9 @@
 //! What apt and dpkg are told, when a stack is made and when packages are added to one.
 
-use super::definition::Definition;
+use super::definition::{Definition, Source};
 use super::{StackError, mirror};
 use crate::host;
+use std::collections::BTreeSet;
 use std::process::Stdio;
 use tokio::process::Command;
 
@@ -42,13 +43,15 @@ pub(crate) async fn apt_of(name: &str) -> Result<Apt, StackError> {
     lines.extend(host_options().await.into_iter().map(inside));
     lines.extend(DPKG_OPTIONS.map(|option| format!(r#"Dpkg::Options:: "--{option}""#)));
     let configuration = format!("{};\n", lines.join(";\n"));
-    let sources: Vec<String> = sources(&definition, &base).collect();
+    let suites: BTreeSet<_> = definition.runtimes.iter().filter_map(|one| one.suite.as_ref()).collect();
+    let more = suites.into_iter().map(|suite| Source { archive: "debian".into(), suite: suite.clone() });
+    let sources: Vec<String> = sources(definition.sources.into_iter().chain(more), &base).collect();
     Ok(Apt { configuration, sources: format!("{}\n", sources.join("\n")) })
 }
 
 /// Lines of a `sources.list`.
-pub(super) fn sources(definition: &Definition, base: &str) -> impl Iterator<Item = String> {
-    definition.sources.iter().map(move |s| format!("deb {base}/{} {} main", s.archive, s.suite))
+pub(super) fn sources(sources: impl IntoIterator<Item = Source>, base: &str) -> impl Iterator<Item = String> {
+    sources.into_iter().map(move |s| format!("deb {base}/{} {} main", s.archive, s.suite))
 }
 
 /// Settings of the host's apt without which it may not reach its mirror.

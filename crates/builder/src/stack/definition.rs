@@ -33,7 +33,10 @@ pub struct Runtime {
     pub language: String,
     /// As far as the release promises it, for example `3.13`.
     pub version: String,
-    /// Packages that builds need.
+    /// The suite of the archive `debian`, besides the stack's own, that it comes from.
+    #[serde(default)]
+    pub suite: Option<String>,
+    /// Packages that builds need, as apt understands them.
     #[serde(default)]
     pub build: Vec<String>,
     /// Packages that dynos need.
@@ -101,7 +104,7 @@ mod tests {
                 assert!(
                     package
                         .bytes()
-                        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+-.".contains(&b)),
+                        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+-./".contains(&b)),
                     "{package}"
                 );
             }

@@ -165,7 +165,7 @@ fn busybox(images: &ImageStore) -> Digest {
     }
     std::fs::write(root.path().join("etc/passwd"), "root:x:0:0::/:/bin/sh\ndyno:x:1000:1000::/app:/bin/sh\n")
         .expect("passwd");
-    let base = PackOptions { prefix: PathBuf::new(), owner: Some((0, 0)), modified: 0 };
+    let base = PackOptions { prefix: PathBuf::new(), owner: Some((0, 0)), modified: Some(0) };
     let app = tempfile::tempdir_in("/var/tmp").expect("directory");
     std::fs::write(app.path().join("Procfile"), "web: true\n").expect("file");
     let layers = [(root.path(), base), (app.path(), PackOptions::app(0))].map(|(path, options)| {

@@ -1,0 +1,2 @@
+export GOROOT=/usr/local/go
+export PATH="$PATH:$GOROOT/bin"
