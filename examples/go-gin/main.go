@@ -1,12 +1,14 @@
-// A web app with gin.
+// A web app with gin, and a command for one-off dynos: go-gin version.
 package main
 
 import (
 	_ "embed"
+	"fmt"
 	"html/template"
 	"log"
 	"net/http"
 	"os"
+	"runtime"
 
 	"github.com/gin-gonic/gin"
 )
@@ -15,6 +17,10 @@ import (
 var greeting string
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "version" {
+		fmt.Println("gin", gin.Version, "on", runtime.Version())
+		return
+	}
 	router := gin.Default()
 	// The router in front of the dyno adds X-Forwarded-For.
 	if err := router.SetTrustedProxies([]string{"0.0.0.0/0"}); err != nil {

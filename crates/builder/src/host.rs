@@ -11,6 +11,7 @@
 //! otherwise. The server itself uses them when it downloads a language's runtime.
 
 mod credentials;
+mod goenv;
 mod npmrc;
 mod pip;
 
@@ -42,7 +43,7 @@ const BUNDLE_VARIABLES: [&str; 9] = [
 ];
 
 /// Variables passed on as they are. Proxies are known in both cases.
-const PASSED_ON: [&str; 23] = [
+const PASSED_ON: [&str; 27] = [
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "ALL_PROXY",
@@ -64,6 +65,10 @@ const PASSED_ON: [&str; 23] = [
     "GONOSUMDB",
     "GONOPROXY",
     "GOSUMDB",
+    "GOPRIVATE",
+    "GOINSECURE",
+    "RUSTUP_DIST_SERVER",
+    "RUSTUP_UPDATE_ROOT",
     "NPM_CONFIG_STRICT_SSL",
     "YARN_NPM_REGISTRY_SERVER",
 ];
@@ -93,6 +98,7 @@ impl HostSettings {
             variable(name).and_then(|value| value.into_string().ok()).filter(|value| !value.is_empty())
         };
         let mut env: BTreeMap<String, String> = pip::from_files(&text, root);
+        env.extend(goenv::from_file(&text));
         for name in PASSED_ON {
             if let Some(value) = text(name) {
                 env.insert(name.into(), value);

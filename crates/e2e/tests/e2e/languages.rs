@@ -1,17 +1,26 @@
 //! A realistic app of each language, pushed, served, looked into and pushed again; and what its
 //! users read when it cannot be built. The output of a push is a snapshot: all that a user sees.
 
+pub(crate) mod go;
 pub(crate) mod python;
 
 use anyhow::Result;
 use e2e::{App, Output, Server};
 
 /// Lines that only the first build of a platform has, whichever that is.
-const ONCE: [&str; 3] =
-    ["Preparing the stack", "Installing packages of Debian:", "Downloading and installing"];
+const ONCE: [&str; 4] = [
+    "Preparing the stack",
+    "Installing packages of Debian:",
+    "Downloading and installing",
+    "once for all apps",
+];
+
+/// Headings of steps that do several things at once, so that their lines come in any order.
+const ANY_ORDER: [&str; 2] = ["Determining packages to install", "Running: go install"];
 
 /// What differs from one run to the next, and what stands for it.
-const VARIES: [(&str, &str); 5] = [
+const VARIES: [(&str, &str); 6] = [
+    (r"\bgo\d+\.\d+\.\d+", "go[version]"),
     (r"localhost:\d+", "localhost"),
     (r"\b[0-9a-f]{40}\b", "[commit]"),
     (r"\b\d+\.\d+\.\d+[-.\w]*", "[version]"),
@@ -40,7 +49,17 @@ fn told(push: &Output) -> String {
         stack = (stack || line.contains(ONCE[0])) && !line.starts_with("-----> Building");
         !stack && !ONCE.iter().any(|words| line.contains(words))
     });
-    kept.fold(String::new(), |told, line| told + line + "\n")
+    let mut kept: Vec<&str> = kept.collect();
+    // What a failing step says last is in order.
+    let succeeded = push.code == 0;
+    for step in kept.chunk_by_mut(|_, line| line.starts_with(' ')) {
+        if succeeded
+            && step.first().is_some_and(|heading| ANY_ORDER.iter().any(|words| heading.contains(words)))
+        {
+            step[1..].sort_unstable();
+        }
+    }
+    kept.join("\n") + "\n"
 }
 
 /// An example, pushed for the first time.

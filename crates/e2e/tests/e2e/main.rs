@@ -56,6 +56,8 @@ const SHARED: &[(&str, Shared)] = &[
     ("failures::bad_input_is_answered_clearly", failures::bad_input_is_answered_clearly),
     ("failures::a_crashing_dyno_is_told_and_retried", failures::a_crashing_dyno_is_told_and_retried),
     ("failures::hostile_tarballs_are_refused", failures::hostile_tarballs_are_refused),
+    ("languages::go::gin", languages::go::gin),
+    ("languages::go::mistakes", languages::go::mistakes),
     ("languages::python::django", languages::python::django),
     ("languages::python::mistakes", languages::python::mistakes),
     ("isolation::a_dyno_reaches_nothing_it_should_not", isolation::a_dyno_reaches_nothing_it_should_not),

@@ -77,7 +77,7 @@ impl Explain for GoError {
             ),
             Self::BadVersion { text, origin } => Words::new(
                 "The version of Go that this app asks for is not a version.",
-                format!("{text:?}, which {} says, is not of the form go1.X or go1.X.Y.", origin.shown()),
+                format!("{text:?}, which {} says,\nis not of the form go1.X or go1.X.Y.", origin.shown()),
                 "Write for example go1.25.",
             ),
             Self::TooOld(asked) => Words::new(
@@ -88,7 +88,7 @@ impl Explain for GoError {
             Self::BelowModule { asked, go } => Words::new(
                 format!("{} is too old for this app.", with_go(&asked.text)),
                 format!(
-                    "{} asks for it, and the line `go` in go.mod says that the app needs\n{} at least.",
+                    "{} asks for it.\nThe line `go` in go.mod says that the app needs {} at least.",
                     capital(asked.origin.shown()),
                     with_go(go)
                 ),
