@@ -77,6 +77,10 @@ mod tests {
             let found = Buildpack::resolve(&BuildpackRef(text.into()), &settings).unwrap();
             assert_eq!(found, Buildpack::BuiltIn(Language::NodeJs), "{text}");
         }
+        for text in ["heroku/rust", "emk/rust", "urn:buildpack:emk/rust"] {
+            let found = Buildpack::resolve(&BuildpackRef(text.into()), &settings).unwrap();
+            assert_eq!(found, Buildpack::BuiltIn(Language::Rust), "{text}");
+        }
         for text in ["heroku/cobol", "cobol", "urn:buildpack:me/mine"] {
             let error = Buildpack::resolve(&BuildpackRef(text.into()), &settings).unwrap_err();
             assert!(matches!(error, BuildError::UnknownBuildpack(_)), "{text}: {error}");

@@ -9,6 +9,7 @@
 pub(crate) mod golang;
 pub(crate) mod nodejs;
 pub(crate) mod python;
+pub(crate) mod rust;
 
 use crate::BuildError;
 use crate::build::{Compiled, Context};
@@ -21,13 +22,14 @@ pub(crate) enum Language {
     NodeJs,
     Python,
     Go,
+    Rust,
 }
 
 impl Language {
     /// In the order in which they are tried. Heroku's is ruby, nodejs, clojure, python, java,
     /// gradle, scala, php, go; a language that is added goes to its place there, because an app
     /// may have the files of several.
-    pub(crate) const ALL: [Self; 3] = [Self::NodeJs, Self::Python, Self::Go];
+    pub(crate) const ALL: [Self; 4] = [Self::NodeJs, Self::Python, Self::Go, Self::Rust];
 
     /// The name of its buildpack.
     pub(crate) fn buildpack(self) -> &'static str {
@@ -35,6 +37,7 @@ impl Language {
             Self::NodeJs => "heroku/nodejs",
             Self::Python => "heroku/python",
             Self::Go => "heroku/go",
+            Self::Rust => "heroku/rust",
         }
     }
 
@@ -44,6 +47,7 @@ impl Language {
             Self::NodeJs => nodejs::KIND,
             Self::Python => python::KIND,
             Self::Go => golang::KIND,
+            Self::Rust => rust::KIND,
         }
     }
 
@@ -53,6 +57,7 @@ impl Language {
             Self::NodeJs => "package.json",
             Self::Python => "requirements.txt",
             Self::Go => "go.mod",
+            Self::Rust => "Cargo.toml",
         }
     }
 
@@ -62,6 +67,7 @@ impl Language {
             Self::NodeJs => has_file(tree, "package.json"),
             Self::Python => python::detect(tree),
             Self::Go => golang::detect(tree),
+            Self::Rust => rust::detect(tree),
         }
     }
 
@@ -71,18 +77,22 @@ impl Language {
             Self::NodeJs => nodejs::compile(context).await,
             Self::Python => python::compile(context).await,
             Self::Go => golang::compile(context).await,
+            Self::Rust => rust::compile(context).await,
         }
     }
 
     /// Whether a user's entry means this language: its name, or an address of Heroku's own
-    /// buildpack for it.
+    /// buildpack for it. For Rust, which Heroku has none for, also the name of the buildpack that
+    /// is used there.
     pub(crate) fn is_called(self, entry: &str) -> bool {
         let name = self.buildpack();
         let short = name.rsplit('/').next().unwrap_or(name);
         let address = entry.split('#').next().unwrap_or(entry);
         let address = address.trim_end_matches('/').trim_end_matches(".git");
-        entry == name
-            || entry.strip_prefix("urn:buildpack:") == Some(name)
+        let alias = if self == Self::Rust { "emk/rust" } else { name };
+        let named = |entry: &str| entry == name || entry == alias;
+        named(entry)
+            || entry.strip_prefix("urn:buildpack:").is_some_and(named)
             || address.strip_prefix("https://github.com/heroku/heroku-buildpack-") == Some(short)
             || address == format!("https://buildpack-registry.s3.amazonaws.com/buildpacks/{name}.tgz")
     }

@@ -34,6 +34,8 @@ pub(crate) enum Times {
     /// One that never comes, for programs that note in a file's time when they used it: a file that
     /// is used has not changed.
     Never,
+    /// Those that they had, for programs that compare them.
+    Own,
 }
 
 /// The first second of 2100.
@@ -92,8 +94,9 @@ impl Directory {
         let Some(tree) = ended.tree(self.name) else { return Ok(None) };
         let whole = ended.told(&format!("cache.{}", self.name))?.as_deref() != Some("added");
         let times = match self.times {
-            Times::Source => context.source_time,
-            Times::Never => NEVER,
+            Times::Source => Some(context.source_time),
+            Times::Never => Some(NEVER),
+            Times::Own => None,
         };
         let new = pack_tree(context.builder, tree, &prefix(self.name), times).await?;
         let mut layers = if whole { Vec::new() } else { self.layers };
