@@ -10,6 +10,7 @@
 //! the operator's own `.npmrc` may hold those to publish with, stay behind unless the operator says
 //! otherwise. The server itself uses them when it downloads a language's runtime.
 
+mod cargo;
 mod credentials;
 mod goenv;
 mod npmrc;
@@ -75,7 +76,7 @@ const PASSED_ON: [&str; 27] = [
 
 /// What builds are given of this host. The default gives nothing, which is right for a machine
 /// with plain access to the internet.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HostSettings {
     /// Environment of build containers, besides what the files below need.
     pub env: BTreeMap<String, String>,
@@ -83,6 +84,8 @@ pub struct HostSettings {
     pub certificates: Option<PathBuf>,
     /// npm's settings, as far as they concern registries.
     pub(crate) npmrc: Npmrc,
+    /// Cargo's, likewise.
+    cargo: cargo::Cargo,
     /// Give builds the credentials among these settings as well.
     pub share_credentials: bool,
 }
@@ -126,7 +129,7 @@ impl HostSettings {
         let common = ["etc/ssl/certs/ca-certificates.crt", "etc/pki/tls/certs/ca-bundle.crt"];
         let candidates = named.map(PathBuf::from).into_iter().chain(common.map(|path| root.join(path)));
         let certificates = candidates.into_iter().find(|path| path.is_file());
-        Self { env, certificates, npmrc, share_credentials: false }
+        Self { env, certificates, npmrc, cargo: cargo::Cargo::of_user(&text), share_credentials: false }
     }
 
     /// The names of settings whose credentials builds are not given. Never the credentials.
@@ -136,7 +139,9 @@ impl HostSettings {
         }
         let of_env = self.env.iter().filter(|(_, value)| credentials::without(value) != **value);
         let of_env = of_env.map(|(name, _)| name.clone());
-        of_env.chain(self.npmrc.with_credentials().map(|name| format!(".npmrc: {name}"))).collect()
+        let of_npm = self.npmrc.with_credentials().map(|name| format!(".npmrc: {name}"));
+        let of_cargo = self.cargo.with_credentials().map(|name| format!("Cargo's config.toml: [{name}]"));
+        of_env.chain(of_npm).chain(of_cargo).collect()
     }
 
     /// Writes the files that a build container sees below [`INSIDE`] into `directory`, and returns
@@ -144,11 +149,13 @@ impl HostSettings {
     pub(crate) fn install(&self, directory: &Path) -> std::io::Result<BTreeMap<String, String>> {
         let mut env = self.env.clone();
         let mut settings = self.npmrc.clone();
+        let mut cargo = self.cargo.clone();
         if !self.share_credentials {
             for value in env.values_mut() {
                 *value = credentials::without(value);
             }
             settings = settings.without_credentials();
+            cargo = cargo.without_credentials();
         }
         if let Some(certificates) = &self.certificates {
             // A copy: the original may be replaced, by rename, while the build runs.
@@ -161,6 +168,11 @@ impl HostSettings {
         std::fs::write(&npmrc, settings.text())?;
         crate::work::give_to_owner(&npmrc, 0o400)?;
         env.insert("NPM_CONFIG_USERCONFIG".into(), format!("{INSIDE}/npmrc"));
+        if let Some(text) = cargo.text() {
+            let path = directory.join("cargo.toml");
+            std::fs::write(&path, text)?;
+            crate::work::give_to_owner(&path, 0o400)?;
+        }
         Ok(env)
     }
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod go;
 pub(crate) mod python;
+pub(crate) mod rust;
 
 use anyhow::Result;
 use e2e::{App, Output, Server};
@@ -16,7 +17,8 @@ const ONCE: [&str; 4] = [
 ];
 
 /// Headings of steps that do several things at once, so that their lines come in any order.
-const ANY_ORDER: [&str; 2] = ["Determining packages to install", "Running: go install"];
+const ANY_ORDER: [&str; 3] =
+    ["Determining packages to install", "Running: go install", "Running: cargo build"];
 
 /// What differs from one run to the next, and what stands for it.
 const VARIES: [(&str, &str); 6] = [

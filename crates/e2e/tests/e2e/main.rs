@@ -60,6 +60,8 @@ const SHARED: &[(&str, Shared)] = &[
     ("languages::go::mistakes", languages::go::mistakes),
     ("languages::python::django", languages::python::django),
     ("languages::python::mistakes", languages::python::mistakes),
+    ("languages::rust::axum", languages::rust::axum),
+    ("languages::rust::mistakes", languages::rust::mistakes),
     ("isolation::a_dyno_reaches_nothing_it_should_not", isolation::a_dyno_reaches_nothing_it_should_not),
     ("isolation::a_dyno_cannot_take_the_machine_down", isolation::a_dyno_cannot_take_the_machine_down),
 ];
