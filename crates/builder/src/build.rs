@@ -90,6 +90,8 @@ impl Context<'_> {
             ("BUILD_DIR", build_directory),
         ];
         env.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        // Megabytes, beyond which nothing of a kept directory is kept.
+        env.insert("KIGO_CACHE_LIMIT".into(), (self.builder.settings.cache_limit >> 20).to_string());
         env
     }
 

@@ -8,6 +8,8 @@
 
 mod app;
 mod rustup;
+#[cfg(test)]
+mod times;
 mod versions;
 mod words;
 
@@ -86,7 +88,6 @@ async fn run(
     let own = caches.crates.layers().iter().chain(caches.target.layers());
     let image = context.build_image(own.copied()).await?;
 
-    let settings = &context.builder.settings;
     let is_debian = matches!(version.source, Source::Debian(_));
     let flag = |truth: bool| u8::from(truth).to_string();
     let mut env = context.env(&context.build_directory());
@@ -103,8 +104,6 @@ async fn run(
         ("KIGO_RUST_FLAGS".into(), app.flags.clone().unwrap_or_default()),
         ("KIGO_RUST_DIESEL".into(), flag(app.installs_diesel)),
         ("KIGO_RUST_DIESEL_FLAGS".into(), app.diesel_flags.clone()),
-        // Megabytes; beyond the limit nothing would be kept.
-        ("KIGO_RUST_TARGET_LIMIT".into(), ((settings.cache_limit >> 20) * 3 / 4).to_string()),
     ]);
     let phase = Phase {
         image,
@@ -112,7 +111,7 @@ async fn run(
         env,
         mounts: Vec::new(),
         pipes: vec![
-            Pipe::tree("app", settings.limits.disk),
+            Pipe::tree("app", context.builder.settings.limits.disk),
             caches.crates.pipe(context),
             caches.target.pipe(context),
         ],

@@ -57,6 +57,15 @@ open_directory() {
     (cd "/kigo-cache/$1" && find . -mindepth 1 | LC_ALL=C sort > "/tmp/.kept-$1.before")
 }
 
+# Empties it when the whole of it would be sent and it has grown so large that soon it could not be
+# kept. For programs that never remove what they do not use any more.
+renew_directory() {
+    local whole=KIGO_WHOLE_$1
+    [ "${!whole}" = 1 ] && [ "$(du -sm "/kigo-cache/$1" | cut -f 1)" -gt $((KIGO_CACHE_LIMIT * 3 / 4)) ] || return 0
+    heading "Clearing the build cache, which has grown large"
+    find "/kigo-cache/$1" -mindepth 1 -delete
+}
+
 # Sends what was added to it; or the whole, if something is gone or the whole is wanted, but without
 # what the file $2 lists, which is there by other means. Nothing is sent when nothing changed.
 close_directory() {

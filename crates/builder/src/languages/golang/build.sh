@@ -46,6 +46,7 @@ run_hook() {
 
 open_directory gobuild
 open_directory gomodules
+renew_directory gomodules
 # Go would look for what it has not used for days; what is kept has no such times.
 date +%s > "$GOCACHE/trim.txt"
 # When everything is to be sent, what no build uses any more is left out: Go renews the time of what

@@ -22,11 +22,11 @@ unset RUSTUP_TOOLCHAIN
 step version
 found=$(rustc --version) || exit $?
 tell found "$(printf '%s' "$found" | cut -d ' ' -f 2 | cut -d . -f 1,2)"
-case $found in "rustc $KIGO_RUST_WANTED"*) ;; *) exit 1 ;; esac
+case $found in "rustc ${KIGO_RUST_WANTED:+$KIGO_RUST_WANTED.}"*) ;; *) exit 1 ;; esac
 heading "Using ${found%% (*}${KIGO_RUST_ORIGIN:+ of $KIGO_RUST_ORIGIN}"
 
 # Only what is worth keeping is in the kept directory: not Cargo's notes of when it used what.
-mkdir -p "$CARGO_HOME" /kigo-cache/cargo/registry /kigo-cache/cargo/git || exit 1
+mkdir -p "$CARGO_HOME" || exit 1
 ln -s /kigo-cache/cargo/registry /kigo-cache/cargo/git "$CARGO_HOME" || exit 1
 [ ! -f /kigo/host/cargo.toml ] || cp /kigo/host/cargo.toml "$CARGO_HOME/config.toml" || exit 1
 
@@ -43,13 +43,11 @@ compiled() {
 if [ "$KIGO_RUST_SKIP" = 1 ]; then
     heading "Skipping the build (RUST_SKIP_BUILD)"
 else
-    open_directory cargo
-    open_directory target
-    # Cargo never removes what it does not use any more.
-    if [ "$KIGO_WHOLE_target" = 1 ] && [ "$(du -sm /kigo-cache/target | cut -f 1)" -gt "$KIGO_RUST_TARGET_LIMIT" ]; then
-        heading "Clearing the build cache, which has grown too large"
-        find /kigo-cache/target -mindepth 1 -delete
-    fi
+    for name in cargo target; do
+        open_directory $name
+        renew_directory $name
+    done
+    mkdir -p /kigo-cache/cargo/registry /kigo-cache/cargo/git || exit 1
     step build
     rm -rf target
     (cd "$place" && python3 /kigo/rust-times.py begin /kigo-cache/target/.kigo-times) || exit 1
@@ -73,7 +71,7 @@ fi
 if [ "$KIGO_RUST_DIESEL" = 1 ]; then
     step diesel
     heading "Installing diesel_cli"
-    [ "$KIGO_RUST_SKIP" = 0 ] || open_directory cargo
+    [ "$KIGO_RUST_SKIP" = 0 ] || { open_directory cargo && mkdir -p /kigo-cache/cargo/registry /kigo-cache/cargo/git; } || exit 1
     # shellcheck disable=SC2086
     CARGO_TARGET_DIR=/tmp/diesel indented cargo install --locked --root /kigo-cache/cargo diesel_cli $KIGO_RUST_DIESEL_FLAGS || exit $?
     mkdir -p target/release && cp /kigo-cache/cargo/bin/diesel target/release || exit 1
