@@ -66,12 +66,13 @@ pub(crate) struct Compiled {
 
 impl Context<'_> {
     /// Where the app's files are while it is built: where they will run if it can be, because some
-    /// programs write down their own path; else where Heroku has them.
+    /// programs write down their own path; else where Heroku has them, but in the same place in
+    /// every build of an app, so that what programs keep by path is of use to the next one.
     pub(crate) fn build_directory(&self) -> String {
         if self.alone {
             "/app".into()
         } else {
-            format!("/tmp/build_{}", &self.request.build.0.simple().to_string()[..8])
+            format!("/tmp/build_{}", &self.request.app.0.simple().to_string()[..8])
         }
     }
 
