@@ -55,10 +55,11 @@ pub(crate) async fn compile(context: &mut Context<'_>) -> Result<Compiled, Build
             format!("rustup {channel}")
         }
     };
+    // Programs may have been told where they were compiled.
+    let key = format!("{} {toolchain} {}", context.stack.build, context.build_directory());
     let caches = Caches {
         crates: Directory::find(context, "cargo", "")?.with_times(Times::Own),
-        target: Directory::find(context, "target", format!("{} {toolchain}", context.stack.build))?
-            .with_times(Times::Own),
+        target: Directory::find(context, "target", key)?.with_times(Times::Own),
     };
     let ended = run(context, &app, &version, &caches).await?;
     collect(context, &app, &version, caches, ended).await

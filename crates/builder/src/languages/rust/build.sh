@@ -4,13 +4,7 @@
 
 step copy
 copy_source || exit 1
-place=$BUILD_DIR
-if [ "$BUILD_DIR" != /app ]; then
-    # Cargo keeps what it compiles by where it was: that has to be the same in every build.
-    place=/tmp/app
-    mv "$BUILD_DIR" "$place" && ln -s "$place" "$BUILD_DIR" || exit 1
-fi
-cd "$place/$KIGO_RUST_PATH" || exit 1
+cd "$BUILD_DIR/$KIGO_RUST_PATH" || exit 1
 
 step settings
 source_exports
@@ -50,12 +44,12 @@ else
     mkdir -p /kigo-cache/cargo/registry /kigo-cache/cargo/git || exit 1
     step build
     rm -rf target
-    (cd "$place" && python3 /kigo/rust-times.py begin /kigo-cache/target/.kigo-times) || exit 1
+    (cd "$BUILD_DIR" && python3 /kigo/rust-times.py begin /kigo-cache/target/.kigo-times) || exit 1
     flags=${KIGO_RUST_FLAGS:---release}
     case " $flags " in *" --locked "* | *" --frozen "*) ;; *) flags="$flags --locked" ;; esac
     heading "Running: cargo build $flags"
     indented compile || exit $?
-    (cd "$place" && python3 /kigo/rust-times.py end /kigo-cache/target/.kigo-times) || exit 1
+    (cd "$BUILD_DIR" && python3 /kigo/rust-times.py end /kigo-cache/target/.kigo-times) || exit 1
 
     step pack
     mkdir -p target/release || exit 1
@@ -79,11 +73,11 @@ if [ "$KIGO_RUST_DIESEL" = 1 ]; then
 fi
 
 step pack
-cd "$place" || exit 1
+cd "$BUILD_DIR" || exit 1
 mkdir -p .profile.d && cp /kigo/rust-profile.sh .profile.d/rust.sh || exit 1
 [ -z "$KIGO_RUST_PATH" ] || sed -i "s|/target/|/$KIGO_RUST_PATH/target/|" .profile.d/rust.sh || exit 1
 cd /
-send app "$place" || exit 1
+send app "$BUILD_DIR" || exit 1
 if [ "$KIGO_RUST_SKIP" = 0 ]; then
     close_directory cargo
     close_directory target
