@@ -9,7 +9,7 @@ crypto/subtle crypto/tls crypto/x509 database/sql debug/dwarf debug/macho embed 
 encoding/binary encoding/csv encoding/gob encoding/hex encoding/json encoding/pem encoding/xml
 errors expvar flag fmt hash/crc32 hash/fnv html html/template io io/fs io/ioutil iter log log/slog
 maps math/big math/rand math/rand/v2 mime mime/multipart net net/http net/http/cookiejar
-net/http/httputil net/http/pprof net/mail net/netip net/textproto net/url os os/exec os/signal
+net/http/httputil net/http/pprof net/mail net/netip net/rpc net/textproto net/url os os/exec os/signal
 os/user path path/filepath reflect regexp runtime/cgo runtime/debug runtime/metrics runtime/pprof
 runtime/trace slices sort strconv strings sync sync/atomic text/tabwriter text/template time unicode
 unicode/utf16 unicode/utf8'
