@@ -13,6 +13,7 @@
 mod cargo;
 mod credentials;
 mod goenv;
+mod maven;
 mod npmrc;
 mod pip;
 
@@ -20,6 +21,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use cargo::Cargo;
+use maven::Maven;
 pub(crate) use npmrc::Npmrc;
 
 /// Where the files are inside a build container.
@@ -44,7 +47,7 @@ const BUNDLE_VARIABLES: [&str; 9] = [
 ];
 
 /// Variables passed on as they are. Proxies are known in both cases.
-const PASSED_ON: [&str; 27] = [
+const PASSED_ON: [&str; 28] = [
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "ALL_PROXY",
@@ -72,6 +75,7 @@ const PASSED_ON: [&str; 27] = [
     "RUSTUP_UPDATE_ROOT",
     "NPM_CONFIG_STRICT_SSL",
     "YARN_NPM_REGISTRY_SERVER",
+    "KIGO_GRADLE_MIRROR",
 ];
 
 /// What builds are given of this host. The default gives nothing, which is right for a machine
@@ -85,7 +89,9 @@ pub struct HostSettings {
     /// npm's settings, as far as they concern registries.
     pub(crate) npmrc: Npmrc,
     /// Cargo's, likewise.
-    cargo: cargo::Cargo,
+    cargo: Cargo,
+    /// Maven's, likewise.
+    maven: Maven,
     /// Give builds the credentials among these settings as well.
     pub share_credentials: bool,
 }
@@ -129,7 +135,8 @@ impl HostSettings {
         let common = ["etc/ssl/certs/ca-certificates.crt", "etc/pki/tls/certs/ca-bundle.crt"];
         let candidates = named.map(PathBuf::from).into_iter().chain(common.map(|path| root.join(path)));
         let certificates = candidates.into_iter().find(|path| path.is_file());
-        Self { env, certificates, npmrc, cargo: cargo::Cargo::of_user(&text), share_credentials: false }
+        let (cargo, maven) = (Cargo::of_user(&text), Maven::read(&text));
+        Self { env, certificates, npmrc, cargo, maven, share_credentials: false }
     }
 
     /// The names of settings whose credentials builds are not given. Never the credentials.
@@ -141,21 +148,23 @@ impl HostSettings {
         let of_env = of_env.map(|(name, _)| name.clone());
         let of_npm = self.npmrc.with_credentials().map(|name| format!(".npmrc: {name}"));
         let of_cargo = self.cargo.with_credentials().map(|name| format!("Cargo's config.toml: [{name}]"));
-        of_env.chain(of_npm).chain(of_cargo).collect()
+        let of_maven = self.maven.with_credentials().map(|name| format!("settings.xml of Maven: {name}"));
+        of_env.chain(of_npm).chain(of_cargo).chain(of_maven).collect()
     }
 
     /// Writes the files that a build container sees below [`INSIDE`] into `directory`, and returns
     /// the environment that goes with them.
     pub(crate) fn install(&self, directory: &Path) -> std::io::Result<BTreeMap<String, String>> {
         let mut env = self.env.clone();
-        let mut settings = self.npmrc.clone();
-        let mut cargo = self.cargo.clone();
+        let (mut settings, mut cargo, mut maven) =
+            (self.npmrc.clone(), self.cargo.clone(), self.maven.clone());
         if !self.share_credentials {
             for value in env.values_mut() {
                 *value = credentials::without(value);
             }
             settings = settings.without_credentials();
             cargo = cargo.without_credentials();
+            maven = maven.without_credentials();
         }
         if let Some(certificates) = &self.certificates {
             // A copy: the original may be replaced, by rename, while the build runs.
@@ -164,15 +173,19 @@ impl HostSettings {
                 env.insert(name.into(), certificates_inside());
             }
         }
-        let npmrc = directory.join("npmrc");
-        std::fs::write(&npmrc, settings.text())?;
-        crate::work::give_to_owner(&npmrc, 0o400)?;
-        env.insert("NPM_CONFIG_USERCONFIG".into(), format!("{INSIDE}/npmrc"));
+        let secret = |name: &str, text: String| {
+            std::fs::write(directory.join(name), text)?;
+            crate::work::give_to_owner(&directory.join(name), 0o400)
+        };
+        secret("npmrc", settings.text())?;
         if let Some(text) = cargo.text() {
-            let path = directory.join("cargo.toml");
-            std::fs::write(&path, text)?;
-            crate::work::give_to_owner(&path, 0o400)?;
+            secret("cargo.toml", text)?;
         }
+        if let Some(text) = maven.settings_file() {
+            secret("maven-settings.xml", text)?;
+        }
+        env.extend(maven.variables());
+        env.insert("NPM_CONFIG_USERCONFIG".into(), format!("{INSIDE}/npmrc"));
         Ok(env)
     }
 }
@@ -247,7 +260,7 @@ mod tests {
         };
         let (env, npmrc) = installed(&settings);
         assert!(!env.contains("geheim") && !npmrc.contains("geheim"), "{env}\n{npmrc}");
-        assert!(env.contains("HTTPS_PROXY=http://proxy:1\nNPM_"), "{env}");
+        assert!(env.contains("HTTPS_PROXY=http://proxy:1\nKIGO_"), "{env}");
         assert!(env.contains("PIP_INDEX_URL=https://b/simple\n"), "{env}");
         assert_eq!(
             npmrc,
@@ -267,7 +280,7 @@ mod tests {
         assert!(settings.npmrc.authorization("https://npm.example/npm").is_some());
         settings.share_credentials = true;
         let (env, npmrc) = installed(&settings);
-        assert!(env.matches("geheim").count() == 2 && npmrc.matches("geheim").count() == 2, "{env}\n{npmrc}");
+        assert!(env.matches("geheim").count() == 3 && npmrc.matches("geheim").count() == 2, "{env}\n{npmrc}");
         assert_eq!(settings.withheld(), [""; 0]);
     }
 }
