@@ -7,9 +7,13 @@
 //! everything that a user reads, and `build.sh` what runs in the container.
 
 pub(crate) mod golang;
+pub(crate) mod gradle;
+pub(crate) mod java;
+mod jvm;
 pub(crate) mod nodejs;
 pub(crate) mod python;
 pub(crate) mod rust;
+pub(crate) mod scala;
 
 use crate::BuildError;
 use crate::build::{Compiled, Context};
@@ -21,6 +25,9 @@ use std::path::Path;
 pub(crate) enum Language {
     NodeJs,
     Python,
+    Java,
+    Gradle,
+    Scala,
     Go,
     Rust,
 }
@@ -29,13 +36,17 @@ impl Language {
     /// In the order in which they are tried. Heroku's is ruby, nodejs, clojure, python, java,
     /// gradle, scala, php, go; a language that is added goes to its place there, because an app
     /// may have the files of several.
-    pub(crate) const ALL: [Self; 4] = [Self::NodeJs, Self::Python, Self::Go, Self::Rust];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::NodeJs, Self::Python, Self::Java, Self::Gradle, Self::Scala, Self::Go, Self::Rust];
 
     /// The name of its buildpack.
     pub(crate) fn buildpack(self) -> &'static str {
         match self {
             Self::NodeJs => "heroku/nodejs",
             Self::Python => "heroku/python",
+            Self::Java => "heroku/java",
+            Self::Gradle => "heroku/gradle",
+            Self::Scala => "heroku/scala",
             Self::Go => "heroku/go",
             Self::Rust => "heroku/rust",
         }
@@ -46,6 +57,9 @@ impl Language {
         match self {
             Self::NodeJs => nodejs::KIND,
             Self::Python => python::KIND,
+            Self::Java => java::KIND,
+            Self::Gradle => gradle::KIND,
+            Self::Scala => scala::KIND,
             Self::Go => golang::KIND,
             Self::Rust => rust::KIND,
         }
@@ -56,6 +70,9 @@ impl Language {
         match self {
             Self::NodeJs => "package.json",
             Self::Python => "requirements.txt",
+            Self::Java => "pom.xml",
+            Self::Gradle => "gradlew",
+            Self::Scala => "build.sbt",
             Self::Go => "go.mod",
             Self::Rust => "Cargo.toml",
         }
@@ -66,6 +83,9 @@ impl Language {
         match self {
             Self::NodeJs => has_file(tree, "package.json"),
             Self::Python => python::detect(tree),
+            Self::Java => java::detect(tree),
+            Self::Gradle => gradle::detect(tree),
+            Self::Scala => scala::detect(tree),
             Self::Go => golang::detect(tree),
             Self::Rust => rust::detect(tree),
         }
@@ -76,6 +96,9 @@ impl Language {
         match self {
             Self::NodeJs => nodejs::compile(context).await,
             Self::Python => python::compile(context).await,
+            Self::Java => java::compile(context).await,
+            Self::Gradle => gradle::compile(context).await,
+            Self::Scala => scala::compile(context).await,
             Self::Go => golang::compile(context).await,
             Self::Rust => rust::compile(context).await,
         }

@@ -70,16 +70,22 @@ fn errors() -> Vec<BuildError> {
     all
 }
 
+/// Everything that was put out.
+pub(crate) async fn text(mut lines: tokio::sync::mpsc::Receiver<String>) -> String {
+    let mut text = String::new();
+    while let Some(line) = lines.recv().await {
+        text.extend([line.as_str(), "\n"]);
+    }
+    text
+}
+
 /// What users read of these errors, for a snapshot.
 pub(crate) async fn told(errors: impl IntoIterator<Item = BuildError>) -> String {
     let mut told = String::new();
     for error in errors {
-        let (sender, mut lines) = tokio::sync::mpsc::channel(64);
+        let (sender, lines) = tokio::sync::mpsc::channel(64);
         error.tell(&Output::new(sender)).await;
-        told.extend(["===== ", &chain(&error), "\n"]);
-        while let Some(line) = lines.recv().await {
-            told.extend([line.as_str(), "\n"]);
-        }
+        told.extend(["===== ", &chain(&error), "\n", &text(lines).await]);
         let words = error.words();
         assert!(!words.happened.is_empty() && !words.next.is_empty(), "{error}");
     }

@@ -24,6 +24,9 @@ step install
 # Nothing may be started, and a new configuration file is nobody's yet.
 printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
 chmod 755 /usr/sbin/policy-rc.d
+# Packages with alternatives link their manual pages, which are left out, and fail without the folder.
+manual=/usr/share/man/man1
+[ -e "$manual" ] && manual= || mkdir -p "$manual"
 # shellcheck disable=SC2086
 if ! apt-get install -qq --yes $KIGO_PACKAGES > /tmp/apt.log 2>&1; then
     # What was listed may be replaced already.
@@ -33,6 +36,7 @@ if ! apt-get install -qq --yes $KIGO_PACKAGES > /tmp/apt.log 2>&1; then
     }
 fi
 rm -f /usr/sbin/policy-rc.d
+[ -z "$manual" ] || rm -rf "$manual"
 ldconfig
 
 step pack
