@@ -2,8 +2,11 @@
 //! users read when it cannot be built. The output of a push is a snapshot: all that a user sees.
 
 pub(crate) mod go;
+pub(crate) mod gradle;
+pub(crate) mod java;
 pub(crate) mod python;
 pub(crate) mod rust;
+pub(crate) mod scala;
 
 use anyhow::Result;
 use e2e::{App, Output, Server};
@@ -21,9 +24,11 @@ const ANY_ORDER: [&str; 3] =
     ["Determining packages to install", "Running: go install", "Running: cargo build"];
 
 /// What differs from one run to the next, and what stands for it.
-const VARIES: [(&str, &str); 6] = [
+const VARIES: [(&str, &str); 8] = [
     (r"\bgo\d+\.\d+\.\d+", "go[version]"),
     (r"localhost:\d+", "localhost"),
+    (r"Total time: .*", "Total time: [time]"),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[time]"),
     (r"\b[0-9a-f]{40}\b", "[commit]"),
     (r"\b\d+\.\d+\.\d+[-.\w]*", "[version]"),
     (r"\b\d+(\.\d+)?[KMG]\b", "[size]"),

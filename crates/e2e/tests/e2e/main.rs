@@ -56,10 +56,16 @@ const SHARED: &[(&str, Shared)] = &[
     ("failures::bad_input_is_answered_clearly", failures::bad_input_is_answered_clearly),
     ("failures::a_crashing_dyno_is_told_and_retried", failures::a_crashing_dyno_is_told_and_retried),
     ("failures::hostile_tarballs_are_refused", failures::hostile_tarballs_are_refused),
-    ("languages::go::gin", languages::go::gin),
-    ("languages::go::mistakes", languages::go::mistakes),
     ("languages::python::django", languages::python::django),
     ("languages::python::mistakes", languages::python::mistakes),
+    ("languages::java::spring_boot", languages::java::spring_boot),
+    ("languages::java::mistakes", languages::java::mistakes),
+    ("languages::gradle::spring_boot", languages::gradle::spring_boot),
+    ("languages::gradle::mistakes", languages::gradle::mistakes),
+    ("languages::scala::play", languages::scala::play),
+    ("languages::scala::mistakes", languages::scala::mistakes),
+    ("languages::go::gin", languages::go::gin),
+    ("languages::go::mistakes", languages::go::mistakes),
     ("languages::rust::axum", languages::rust::axum),
     ("languages::rust::mistakes", languages::rust::mistakes),
     ("isolation::a_dyno_reaches_nothing_it_should_not", isolation::a_dyno_reaches_nothing_it_should_not),
@@ -80,9 +86,11 @@ fn main() -> ExitCode {
     // Two cores build and serve; more stories at once only make each other late.
     arguments.test_threads.get_or_insert(2);
     let platform: Arc<OnceLock<Result<Server, String>>> = Arc::default();
+    let has_gradle = std::env::var_os(languages::gradle::DISTRIBUTION).is_some();
     let shared = SHARED.iter().map(|(name, story)| {
         let platform = platform.clone();
         Trial::test(*name, move || told(story(shared_platform(&platform)?)))
+            .with_ignored_flag(*name == "languages::gradle::spring_boot" && !has_gradle)
     });
     let alone = ALONE.iter().map(|(name, story)| Trial::test(*name, move || told(story())));
     let conclusion = libtest_mimic::run(&arguments, shared.chain(alone).collect());
