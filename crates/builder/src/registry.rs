@@ -116,8 +116,9 @@ impl<'a> Registry<'a> {
 
     /// All versions of the package `name`.
     pub(crate) async fn package(&self, name: &str) -> Result<Package, RegistryError> {
-        let path = self.directory.join(format!("{name}.json"));
-        let address = format!("{}{name}", self.npmrc.registry());
+        // Of a name with a scope, `@scope/name`, the slash is part of the name.
+        let path = self.directory.join(format!("{}.json", name.replace('/', "+")));
+        let address = format!("{}{}", self.npmrc.registry(), name.replace('/', "%2f"));
         let kept = cache::read::<Kept>(&path);
         let kept = kept.filter(|kept| kept.address == address);
         let age = |kept: &Kept| Timestamp::now().duration_since(kept.at);

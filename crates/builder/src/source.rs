@@ -10,6 +10,7 @@ pub(crate) const OWNER: u32 = 1000;
 
 /// Bytes of a file that describes an app, at most: of a lockfile, which lists packages by the
 /// thousand, and of others. They are read into this process, which is everybody's.
+const LOCKFILES: [&str; 4] = ["package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml"];
 const LOCKFILE_LIMIT: u64 = 8 << 20;
 const DESCRIPTION_LIMIT: u64 = 256 << 10;
 
@@ -58,11 +59,7 @@ fn newest(directory: &Path) -> std::io::Result<u64> {
 /// Reads a small regular file of a tree; links that leave the tree are refused. `None` if there is
 /// no such file.
 pub(crate) fn read_file(tree: &Path, name: &str) -> Result<Option<Vec<u8>>, BuildError> {
-    let limit = if ["package-lock.json", "npm-shrinkwrap.json"].contains(&name) {
-        LOCKFILE_LIMIT
-    } else {
-        DESCRIPTION_LIMIT
-    };
+    let limit = if LOCKFILES.contains(&name) { LOCKFILE_LIMIT } else { DESCRIPTION_LIMIT };
     image::read_small_file(tree, Path::new(name), limit).map_err(BuildError::AppFile)
 }
 
@@ -79,7 +76,9 @@ mod tests {
     #[test]
     fn a_description_is_short() {
         let tree = tempfile::tempdir().unwrap();
-        for (name, readable) in [("Procfile", false), (".slugignore", false), ("package-lock.json", true)] {
+        for (name, readable) in
+            [("Procfile", false), (".slugignore", false), ("package-lock.json", true), ("yarn.lock", true)]
+        {
             std::fs::write(tree.path().join(name), vec![b'#'; 300 << 10]).unwrap();
             assert_eq!(read_file(tree.path(), name).is_ok(), readable, "{name}");
         }

@@ -66,7 +66,7 @@ impl Npmrc {
     }
 
     /// The settings without users, passwords and tokens.
-    pub(super) fn without_credentials(&self) -> Self {
+    pub(crate) fn without_credentials(&self) -> Self {
         let kept = self.0.iter().filter(|(name, _)| !is_credential(name));
         Self(kept.map(|(name, value)| (name.clone(), without(value))).collect())
     }

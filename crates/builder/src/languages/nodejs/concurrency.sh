@@ -9,11 +9,20 @@ _memory_of_dyno() {
     esac
 }
 export MEMORY_AVAILABLE=${MEMORY_AVAILABLE:-$(_memory_of_dyno)}
-export WEB_MEMORY=${WEB_MEMORY:-512}
+if [ -z "${WEB_MEMORY:-}" ]; then
+    WEB_MEMORY=512
+    [ "$MEMORY_AVAILABLE" -le 16384 ] || WEB_MEMORY=2048
+fi
+export WEB_MEMORY
 if [ -z "${WEB_CONCURRENCY:-}" ]; then
     WEB_CONCURRENCY=$((MEMORY_AVAILABLE / WEB_MEMORY))
     [ "$WEB_CONCURRENCY" -ge 1 ] || WEB_CONCURRENCY=1
-    [ "$WEB_CONCURRENCY" -le 200 ] || WEB_CONCURRENCY=200
+    [ "$WEB_CONCURRENCY" -le 200 ] || WEB_CONCURRENCY=1
+    export WEB_CONCURRENCY_SET_BY=heroku/nodejs
 fi
 export WEB_CONCURRENCY
+if [ "${LOG_CONCURRENCY:-}" = true ]; then
+    echo "Detected $MEMORY_AVAILABLE MB available memory, $WEB_MEMORY MB limit per process (WEB_MEMORY)"
+    echo "Recommending WEB_CONCURRENCY=$WEB_CONCURRENCY"
+fi
 unset -f _memory_of_dyno

@@ -1,6 +1,12 @@
-//! Installed dependencies that an earlier build kept.
+//! Installed packages that an earlier build kept: a layer that builds start with and images refer to.
+//!
+//! There may be two: all packages, which the app's scripts run with, and those that stay when
+//! packages for development have been removed, which the app runs with. An app whose files are
+//! built elsewhere than they will run (several buildpacks) shares no layer; its builds still start
+//! with all packages.
 
-use super::app::{App, Install};
+use super::app::App;
+use super::settings::Selection;
 use super::versions::Versions;
 use crate::BuildError;
 use crate::build::Context;
@@ -9,39 +15,56 @@ use image::Layer;
 use sha2::{Digest as _, Sha256};
 
 /// Counts up when the same inputs would be installed into something else.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
+
+/// The names of what is kept.
+const FULL: &str = "node-full";
+const PRUNED: &str = "node-pruned";
 
 /// What is known before anything is installed.
 #[derive(Clone, Debug)]
 pub(super) struct Dependencies {
+    /// Under which they are kept.
+    keys: Option<Keys>,
     /// With packages for development.
     full: Installed,
     /// Without them.
     pruned: Installed,
     /// Whether a build needs packages for development.
     needs_full: bool,
-    has_dev_dependencies: bool,
+    /// Whether some are removed in the end.
+    is_pruned: bool,
+    /// Whether images refer to them.
+    is_shared: bool,
+}
+
+/// What decides them, in two ways.
+#[derive(Clone, Debug)]
+struct Keys {
+    /// For packages that run no programs when they are installed.
+    plain: String,
+    /// For others, which may look at any config var.
+    scripted: String,
 }
 
 impl Dependencies {
     /// Looks for what an earlier build of the app kept.
-    pub(super) fn find(context: &Context<'_>, app: &App, versions: &Versions) -> Self {
-        let config = &context.request.config_vars.0;
-        let off = |name: &str| config.get(name).is_some_and(|value| value == "false");
-        let reusable = context.alone
-            && app.install == Install::Locked
-            && !app.has_local_packages
-            && !off("NODE_MODULES_CACHE")
-            // Without pruning there is but one set of packages, and it is not the usual one.
-            && !off("NPM_CONFIG_PRODUCTION")
-            && config.get("NODE_ENV").is_none_or(|value| value == "production");
-        let key = reusable.then(|| key(context, app, versions));
-        Self {
-            full: Installed::find(context, "node-full", key.clone()),
-            pruned: Installed::find(context, "node-pruned", key),
-            needs_full: app.needs_all_packages() && app.has_dev_dependencies,
-            has_dev_dependencies: app.has_dev_dependencies,
-        }
+    pub(super) fn find(context: &Context<'_>, app: &App, versions: &Versions, selection: &Selection) -> Self {
+        let is_pruned = app.can_be_pruned() && selection.development && selection.kept.is_none();
+        let keys = app.fingerprint.as_ref().filter(|_| selection.cached);
+        let keys = keys.map(|fingerprint| Keys::of(context, fingerprint, versions, selection));
+        let pair =
+            |key: Option<&String>| [FULL, PRUNED].map(|name| Installed::find(context, name, key.cloned()));
+        let [full, pruned] = match &keys {
+            None => pair(None),
+            Some(keys) => {
+                let plain = pair(Some(&keys.plain));
+                let found = plain.iter().any(Installed::is_there);
+                if found { plain } else { pair(Some(&keys.scripted)) }
+            }
+        };
+        let needs_full = !context.alone || (app.needs_all_packages() && is_pruned);
+        Self { keys, full, pruned, needs_full, is_pruned, is_shared: context.alone }
     }
 
     /// What the build's container starts with.
@@ -62,41 +85,64 @@ impl Dependencies {
     /// For the program in the container.
     pub(super) fn plan(&self) -> Vec<(String, String)> {
         let flag = |truth: bool| u8::from(truth).to_string();
-        let (is_hit, is_kept) = (self.for_start().is_there(), self.full.is_kept());
+        let (is_hit, is_kept) = (self.for_start().is_there(), self.keys.is_some());
         vec![
-            ("KIGO_SHARE".into(), flag(is_kept)),
             ("KIGO_INSTALLED".into(), flag(is_hit)),
-            // What came without packages for development needs no pruning.
-            (
-                "KIGO_INSTALLED_PRUNED".into(),
-                flag(is_hit && (!self.needs_full || !self.has_dev_dependencies)),
-            ),
-            ("KIGO_HAVE_PRUNED".into(), flag(self.pruned.is_there())),
             ("KIGO_SEND_FULL".into(), flag(self.needs_full && is_kept)),
+            // What came without packages for development needs no pruning.
+            ("KIGO_PRUNE".into(), flag(self.is_pruned && (self.needs_full || !is_hit))),
+            ("KIGO_SHARE".into(), flag(self.is_shared && is_kept)),
+            ("KIGO_HAVE_PRUNED".into(), flag(self.is_shared && self.pruned.is_there())),
         ]
     }
 
-    /// What a build that sent these layers keeps.
+    /// What a build that sent these layers keeps. `scripted` is whether installed packages run
+    /// programs of their own, if anything was installed.
     pub(super) fn keep(
         &self,
         context: &mut Context<'_>,
+        scripted: Option<bool>,
         full: Option<Layer>,
         pruned: Option<Layer>,
     ) -> Result<Vec<Kept>, BuildError> {
-        let (full, pruned) = (self.full.keep(context, full)?, self.pruned.keep(context, pruned)?);
-        Ok(full.into_iter().chain(pruned).collect())
+        let mut kept = Vec::new();
+        for (name, found, layer) in [(FULL, &self.full, full), (PRUNED, &self.pruned, pruned)] {
+            let installed = match (&self.keys, scripted) {
+                (Some(keys), Some(true)) => Installed::find(context, name, Some(keys.scripted.clone())),
+                (Some(keys), Some(false)) => Installed::find(context, name, Some(keys.plain.clone())),
+                _ => found.clone(),
+            };
+            kept.extend(installed.keep(context, layer)?);
+        }
+        Ok(kept)
     }
 }
 
-fn key(context: &Context<'_>, app: &App, versions: &Versions) -> String {
-    let mut hash = Sha256::new();
-    hash.update(format!("{RECIPE}\n{}\nnode {}\nnpm {}\n", context.stack.build, versions.node, versions.npm));
-    for (name, value) in &context.request.config_vars.0 {
-        // Packages' own programs may look at any config var, npm at its own only.
-        if app.has_install_scripts || name.to_ascii_lowercase().starts_with("npm_config_") {
-            hash.update(format!("{name} {} {value}\n", value.len()));
+impl Keys {
+    fn of(context: &Context<'_>, fingerprint: &str, versions: &Versions, selection: &Selection) -> Self {
+        let mut plain = Sha256::new();
+        let Selection { development, kept, .. } = selection;
+        plain.update(format!(
+            "{RECIPE}\n{}\n{}\n{development} {}\n",
+            context.stack.build,
+            context.build_directory(),
+            kept.is_none()
+        ));
+        let programs = [&versions.node, &versions.npm].into_iter().chain(&versions.manager);
+        for program in programs {
+            plain.update(format!("{} {}\n", program.name, program.version));
         }
+        plain.update(fingerprint);
+        let mut scripted = plain.clone();
+        for (name, value) in &context.request.config_vars.0 {
+            let line = format!("{name} {} {value}\n", value.len());
+            let lower = name.to_ascii_lowercase();
+            if ["npm_config_", "pnpm_config_", "yarn_"].iter().any(|start| lower.starts_with(start)) {
+                plain.update(&line);
+            }
+            scripted.update(&line);
+        }
+        scripted.update("scripted");
+        Self { plain: hex::encode(plain.finalize()), scripted: hex::encode(scripted.finalize()) }
     }
-    hash.update(&app.inputs);
-    hex::encode(hash.finalize())
 }
