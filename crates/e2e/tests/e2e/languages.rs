@@ -4,6 +4,7 @@
 pub(crate) mod go;
 pub(crate) mod gradle;
 pub(crate) mod java;
+pub(crate) mod nodejs;
 pub(crate) mod python;
 pub(crate) mod rust;
 pub(crate) mod scala;
@@ -23,9 +24,13 @@ const ONCE: [&str; 4] = [
 const ANY_ORDER: [&str; 3] =
     ["Determining packages to install", "Running: go install", "Running: cargo build"];
 
+/// Lines of which there are more or fewer, as the network is.
+const PROGRESS: &str = "Progress: resolved ";
+
 /// What differs from one run to the next, and what stands for it.
-const VARIES: [(&str, &str); 8] = [
+const VARIES: [(&str, &str); 9] = [
     (r"\bgo\d+\.\d+\.\d+", "go[version]"),
+    (r"└ Completed in .*", "└ Completed"),
     (r"localhost:\d+", "localhost"),
     (r"Total time: .*", "Total time: [time]"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[time]"),
@@ -54,7 +59,7 @@ fn told(push: &Output) -> String {
     let mut stack = false;
     let kept = lines.filter(|line| {
         stack = (stack || line.contains(ONCE[0])) && !line.starts_with("-----> Building");
-        !stack && !ONCE.iter().any(|words| line.contains(words))
+        !stack && !ONCE.iter().chain([&PROGRESS]).any(|words| line.contains(words))
     });
     let mut kept: Vec<&str> = kept.collect();
     // What a failing step says last is in order.

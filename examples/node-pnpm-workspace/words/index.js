@@ -1,0 +1,2 @@
+// What both sides say.
+export const greeting = (name) => `Hello, ${name}`;

@@ -1,0 +1,3 @@
+import './main.css';
+
+document.querySelector('p').append(' and from the browser');
