@@ -7,7 +7,8 @@ use axum::extract::{Path, RawQuery};
 use wire::registry::{Buildpack, Readme, Revision, Source, Support};
 
 /// Namespace, name and description of what is built in.
-const BUILT_IN: [(&str, &str, &str); 1] = [("heroku", "nodejs", "Node.js, built in")];
+const BUILT_IN: [(&str, &str, &str); 2] =
+    [("heroku", "nodejs", "Node.js, built in"), ("heroku", "python", "Python, built in")];
 
 fn all() -> impl Iterator<Item = Buildpack> {
     BUILT_IN.into_iter().map(|(namespace, name, description)| Buildpack {
