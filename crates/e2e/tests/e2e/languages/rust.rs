@@ -1,6 +1,6 @@
 //! Rust: axum, with crates from crates.io.
 
-use super::{first_push, refused};
+use super::{refused, snapshot};
 use crate::run;
 use anyhow::{Result, ensure};
 use e2e::{App, Server};
@@ -8,7 +8,10 @@ use e2e::{App, Server};
 /// An axum app with a page that is compiled in.
 pub(crate) fn axum(server: &Server) -> Result<()> {
     run(async {
-        let app = first_push(server, "rust-axum")?;
+        let app = App::example(server, "rust-axum-app", "rust-axum")?;
+        // Machine code that is quick to make, by a config var that Cargo knows.
+        app.heroku(&["config:set", "CARGO_PROFILE_RELEASE_OPT_LEVEL=0"])?.ok()?;
+        snapshot("rust-axum", &app.push()?.ok()?);
         app.answers("Hello from Rust in web.1").await?;
         let health = app.get("/health").await?;
         ensure!(health.status == 200 && health.body.contains(r#""status":"ok""#), "{health:?}");
