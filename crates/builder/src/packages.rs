@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 /// Counts up when the same packages would be made into something else.
 const RECIPE: u32 = 1;
 
-/// Packages by name.
+/// Packages by name; `name/release` is one of a further release of Debian that the stack names.
 pub(crate) type Packages = BTreeSet<String>;
 
 /// What is written down about a set.
@@ -77,9 +77,9 @@ fn recorded(images: &ImageStore, path: &Path) -> Option<Layer> {
 
 /// Runs apt in a container and takes over what that changed.
 async fn install(context: &Context<'_>, base: Digest, packages: &Packages) -> Result<Layer, BuildError> {
-    let list: Vec<&str> = packages.iter().map(String::as_str).collect();
-    context.output.heading(format!("Installing packages of Debian: {}", list.join(", "))).await;
-    let apt = stack::apt_of(&context.stack.name)
+    let (names, further) = parts(packages);
+    context.output.heading(format!("Installing packages of Debian: {}", names.join(", "))).await;
+    let apt = stack::apt_of(&context.stack.name, packages)
         .await
         .map_err(|error| BuildError::Stack(context.stack.name.clone(), error))?;
     let files = [
@@ -88,6 +88,7 @@ async fn install(context: &Context<'_>, base: Digest, packages: &Packages) -> Re
         ("packages.sh", include_str!("scripts/packages.sh")),
         ("apt.conf", &apt.configuration),
         ("sources.list", &apt.sources),
+        ("preferences", &apt.preferences),
     ];
     files
         .iter()
@@ -95,13 +96,13 @@ async fn install(context: &Context<'_>, base: Digest, packages: &Packages) -> Re
         .map_err(BuildError::system("writing what apt is told"))?;
     let mut env = context.env("/tmp");
     env.insert("HOME".into(), "/root".into());
-    env.insert("KIGO_PACKAGES".into(), list.join(" "));
+    env.insert("KIGO_PACKAGES".into(), apt.packages);
     env.insert("SOURCE_DATE_EPOCH".into(), stack::SOURCE_DATE.to_string());
     let phase = Phase {
         image: base,
         script: "packages.sh",
         env,
-        mounts: shared(context.builder, &context.stack.name)
+        mounts: shared(context.builder, &context.stack.name, &further)
             .map_err(BuildError::system("making room for packages"))?,
         pipes: vec![Pipe::layer("packages")],
         power: Power::Packages,
@@ -121,15 +122,24 @@ async fn install(context: &Context<'_>, base: Digest, packages: &Packages) -> Re
     }
 }
 
-/// apt's lists and downloads, which all sets of one stack share.
-fn shared(builder: &Builder, stack: &str) -> std::io::Result<Vec<Mount>> {
+/// The names of packages, and the further releases that some are of.
+fn parts(packages: &Packages) -> (Vec<&str>, BTreeSet<&str>) {
+    let split = |package| str::split_once(package, '/').map_or((package, None), |(n, of)| (n, Some(of)));
+    let (names, further): (Vec<_>, Vec<_>) = packages.iter().map(|package| split(package)).unzip();
+    (names, further.into_iter().flatten().collect())
+}
+
+/// apt's lists and downloads, which all sets of one stack share; lists, which apt removes when they
+/// are of no source it is told, with those that name the same releases.
+fn shared(builder: &Builder, stack: &str, further: &BTreeSet<&str>) -> std::io::Result<Vec<Mount>> {
     let place = builder.data.join("cache").join("apt").join(stack);
     let mount = |name: &str, target: &str| -> std::io::Result<Mount> {
         let source: PathBuf = place.join(name);
         std::fs::create_dir_all(source.join("partial"))?;
         Ok(Mount { source, target: target.into(), read_only: false })
     };
-    Ok(vec![mount("lists", "/var/lib/apt/lists")?, mount("archives", "/var/cache/apt/archives")?])
+    let lists = further.iter().fold("lists".to_owned(), |name, release| format!("{name}-{release}"));
+    Ok(vec![mount(&lists, "/var/lib/apt/lists")?, mount("archives", "/var/cache/apt/archives")?])
 }
 
 /// Forgets the sets that lie on no image of a stack that is ready, so that they are collected. What
@@ -159,6 +169,14 @@ mod tests {
         assert_eq!(key(one, &packages(["a", "b"])), key(one, &packages(["b", "a", "b"])));
         assert_ne!(key(one, &packages(["a", "b"])), key(two, &packages(["a", "b"])));
         assert_ne!(key(one, &packages(["a", "b"])), key(one, &packages(["ab"])));
+    }
+
+    #[test]
+    fn releases_are_told_from_names() {
+        let packages = packages(["python3.11/bookworm", "libpq-dev", "php8.2-cli/bookworm"]);
+        let (names, further) = parts(&packages);
+        assert_eq!(names, ["libpq-dev", "php8.2-cli", "python3.11"]);
+        assert_eq!(further, BTreeSet::from(["bookworm"]));
     }
 
     #[test]

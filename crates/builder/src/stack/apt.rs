@@ -1,6 +1,6 @@
 //! What apt and dpkg are told, when a stack is made and when packages are added to one.
 
-use super::definition::{Definition, Source};
+use super::definition::{Definition, Further, Source};
 use super::{StackError, mirror};
 use crate::host;
 use std::collections::BTreeSet;
@@ -21,18 +21,23 @@ pub(super) const DPKG_OPTIONS: [&str; 6] = [
 pub(crate) struct Apt {
     /// For `APT_CONFIG`.
     pub(crate) configuration: String,
-    /// For `Dir::Etc::sourcelist`.
+    /// For `/kigo/sources.list`.
     pub(crate) sources: String,
+    /// For `/kigo/preferences`.
+    pub(crate) preferences: String,
+    /// For `apt-get install`, separated by spaces.
+    pub(crate) packages: String,
 }
 
-/// What apt is to be told to add packages to the stack `name`; it finds the sources in
-/// `/kigo/sources.list`.
-pub(crate) async fn apt_of(name: &str) -> Result<Apt, StackError> {
+/// What apt is to be told to add `packages` to the stack `name`.
+pub(crate) async fn apt_of(name: &str, packages: &BTreeSet<String>) -> Result<Apt, StackError> {
     let definition = Definition::named(name).ok_or(StackError::Unknown)?;
     let base = mirror::of_host().ok_or(StackError::NoMirror)?;
     let mut lines: Vec<String> = [
         r#"Dir::Etc::sourcelist "/kigo/sources.list""#,
         r#"Dir::Etc::sourceparts "/dev/null""#,
+        r#"Dir::Etc::preferences "/kigo/preferences""#,
+        r#"Dir::Etc::preferencesparts "/dev/null""#,
         r#"APT::Install-Recommends "false""#,
         r#"Acquire::Languages "none""#,
         // It is root in a container where nobody else is.
@@ -43,15 +48,39 @@ pub(crate) async fn apt_of(name: &str) -> Result<Apt, StackError> {
     lines.extend(host_options().await.into_iter().map(inside));
     lines.extend(DPKG_OPTIONS.map(|option| format!(r#"Dpkg::Options:: "--{option}""#)));
     let configuration = format!("{};\n", lines.join(";\n"));
-    let suites: BTreeSet<_> = definition.runtimes.iter().filter_map(|one| one.suite.as_ref()).collect();
-    let more = suites.into_iter().map(|suite| Source { archive: "debian".into(), suite: suite.clone() });
-    let sources: Vec<String> = sources(definition.sources.into_iter().chain(more), &base).collect();
-    Ok(Apt { configuration, sources: format!("{}\n", sources.join("\n")) })
+    let named = |release: &&Further| packages.iter().any(|package| release.has(package));
+    let further: Vec<&Source> =
+        definition.further.iter().filter(named).flat_map(|release| &release.sources).collect();
+    let packages: Vec<&str> = packages.iter().map(|package| argument(package, &definition.further)).collect();
+    let sources = sources(definition.sources.iter().chain(further.iter().copied()), &base);
+    let sources = sources.map(|line| line + "\n").collect();
+    Ok(Apt { configuration, sources, preferences: preferences(&further), packages: packages.join(" ") })
 }
 
 /// Lines of a `sources.list`.
-pub(super) fn sources(sources: impl IntoIterator<Item = Source>, base: &str) -> impl Iterator<Item = String> {
+pub(super) fn sources<'a>(
+    sources: impl IntoIterator<Item = &'a Source>,
+    base: &str,
+) -> impl Iterator<Item = String> {
     sources.into_iter().map(move |s| format!("deb {base}/{} {} main", s.archive, s.suite))
+}
+
+/// Has apt take from further releases only what the stack's own does not have.
+fn preferences(further: &[&Source]) -> String {
+    let pins = further
+        .iter()
+        .map(|source| format!("Package: *\nPin: release n={}\nPin-Priority: 100\n\n", source.suite));
+    pins.collect()
+}
+
+/// How apt is told of a package. Of a release that is one suite, the suite is named, so that what the
+/// stack's own release has as well comes from there, with all that must be of the same version. Where
+/// several suites make a release, the newest of them is meant, which is nothing that has a name.
+fn argument<'a>(package: &'a str, further: &[Further]) -> &'a str {
+    let Some((name, _)) = package.split_once('/') else { return package };
+    let release = further.iter().find(|release| release.has(package));
+    let is_suite = release.is_some_and(|one| matches!(&one.sources[..], [only] if only.suite == one.name));
+    if is_suite { package } else { name }
 }
 
 /// Settings of the host's apt without which it may not reach its mirror.
@@ -88,6 +117,18 @@ fn inside(line: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn apt_is_told_of_a_suite_and_not_of_a_release_with_updates() {
+        let further = Definition::named("kigo-13").unwrap().further;
+        for (package, told) in [
+            ("python3", "python3"),
+            ("python3.11/bookworm", "python3.11"),
+            ("cargo/trixie-backports", "cargo/trixie-backports"),
+        ] {
+            assert_eq!(argument(package, &further), told);
+        }
+    }
 
     #[test]
     fn a_setting_is_known_by_its_whole_name() {

@@ -20,12 +20,25 @@ pub struct Definition {
     pub classic: Classic,
     pub run: Packages,
     pub build: Packages,
+    /// Releases whose packages can be added to this one. No part of the images.
+    #[serde(default)]
+    pub further: Vec<Further>,
     /// No part of the images.
     #[serde(default)]
     pub runtimes: Vec<Runtime>,
 }
 
-/// A version of a language that the release has.
+/// An earlier release of Debian, or backports to this one. Of it comes what was asked for, and what
+/// that needs and this release does not have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Further {
+    /// What follows `/` in the names of its packages.
+    pub name: String,
+    pub sources: Vec<Source>,
+}
+
+/// A version of a language that the release has. A package `name/release` is one of a further release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Runtime {
@@ -33,9 +46,6 @@ pub struct Runtime {
     pub language: String,
     /// As far as the release promises it, for example `3.13`.
     pub version: String,
-    /// The suite of the archive `debian`, besides the stack's own, that it comes from.
-    #[serde(default)]
-    pub suite: Option<String>,
     /// Packages that builds need, as apt understands them.
     #[serde(default)]
     pub build: Vec<String>,
@@ -68,6 +78,13 @@ pub struct Packages {
     pub packages: Vec<String>,
 }
 
+impl Further {
+    /// Whether `package` is written as one of its.
+    pub(super) fn has(&self, package: &str) -> bool {
+        package.split_once('/').is_some_and(|(_, release)| release == self.name)
+    }
+}
+
 impl Definition {
     /// The built-in definition of that name.
     pub fn named(name: &str) -> Option<Self> {
@@ -78,7 +95,7 @@ impl Definition {
 
     /// Names the content, not its spelling: comments and order of packages do not count.
     pub(crate) fn hash(&self) -> String {
-        let mut sorted = Self { runtimes: Vec::new(), ..self.clone() };
+        let mut sorted = Self { further: Vec::new(), runtimes: Vec::new(), ..self.clone() };
         for packages in [&mut sorted.run.packages, &mut sorted.build.packages] {
             packages.sort();
             packages.dedup();
@@ -101,6 +118,15 @@ mod tests {
             let more =
                 definition.runtimes.iter().flat_map(|runtime| runtime.build.iter().chain(&runtime.run));
             for package in packages.chain(more) {
+                let (package, release) =
+                    package.split_once('/').map_or((package.as_str(), None), |(name, of)| (name, Some(of)));
+                assert!(
+                    release.is_none_or(|release| definition
+                        .further
+                        .iter()
+                        .any(|further| further.name == release)),
+                    "{package} of {release:?}"
+                );
                 assert!(
                     package
                         .bytes()
@@ -118,6 +144,7 @@ mod tests {
         two.run.packages.reverse();
         assert_eq!(one.hash(), two.hash());
         two.runtimes.clear();
+        two.further.clear();
         assert_eq!(one.hash(), two.hash(), "languages are no part of the images");
         two.run.packages.push("vim".into());
         assert_ne!(one.hash(), two.hash());

@@ -211,7 +211,7 @@ fn command(scratch: &Path, definition: &Definition, base: &str, apt: &[String]) 
         .arg(format!("--chrooted-customize-hook={install}"))
         .arg("--customize-hook=sh \"$KIGO_HOOKS/save-build.sh\" \"$1\"")
         .args([definition.sources.first().map_or("", |source| source.suite.as_str()), "/dev/null"])
-        .args(apt::sources(definition.sources.clone(), base));
+        .args(apt::sources(&definition.sources, base));
     command
 }
 

@@ -127,7 +127,6 @@ mod tests {
         let runtime = |version: &str| Runtime {
             language: "rust".into(),
             version: version.into(),
-            suite: None,
             build: Vec::new(),
             run: Vec::new(),
         };
