@@ -10,7 +10,7 @@ mod directory;
 mod installed;
 mod shared;
 
-pub(crate) use directory::{Directory, NEVER, Times};
+pub(crate) use directory::{Directory, NEVER, Times, empty};
 pub(crate) use installed::Installed;
 pub(crate) use shared::{Shared, forget_shared};
 
@@ -70,7 +70,7 @@ pub(crate) struct Kept {
 pub(crate) struct Record {
     /// Says what decided the content: it is of use only for a build that has the same key.
     pub(crate) key: String,
-    /// One image, in the form in which a garbage collection looks for images.
+    /// One image or none, in the form in which a garbage collection looks for images.
     pub(crate) images: Vec<Digest>,
 }
 
@@ -79,9 +79,19 @@ impl Record {
         Self { key: key.to_owned(), images: vec![image] }
     }
 
+    /// A record of a key alone.
+    pub(crate) fn of_key(key: &str) -> Self {
+        Self { key: key.to_owned(), images: Vec::new() }
+    }
+
+    /// The record `name` of an app.
+    pub(crate) fn read_any(data: &Path, app: AppId, name: &str) -> Option<Self> {
+        read(&path(data, app, name))
+    }
+
     /// The record `name` of an app, if it has this key.
     fn read(data: &Path, app: AppId, name: &str, key: &str) -> Option<Self> {
-        read::<Self>(&path(data, app, name)).filter(|record| record.key == key)
+        Self::read_any(data, app, name).filter(|record| record.key == key)
     }
 
     /// The layers of the image, if all of them are still in the store.

@@ -47,7 +47,7 @@ const BUNDLE_VARIABLES: [&str; 9] = [
 ];
 
 /// Variables passed on as they are. Proxies are known in both cases.
-const PASSED_ON: [&str; 28] = [
+const PASSED_ON: [&str; 30] = [
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "ALL_PROXY",
@@ -64,6 +64,8 @@ const PASSED_ON: [&str; 28] = [
     "UV_DEFAULT_INDEX",
     "UV_INDEX_URL",
     "UV_INDEX",
+    "UV_PYTHON_INSTALL_MIRROR",
+    "UV_PYTHON_DOWNLOADS_JSON_URL",
     "BUNDLE_MIRROR__ALL",
     "GOPROXY",
     "GONOSUMDB",

@@ -69,7 +69,7 @@ impl Language {
     pub(crate) fn recognised_by(self) -> &'static str {
         match self {
             Self::NodeJs => "package.json",
-            Self::Python => "requirements.txt",
+            Self::Python => "requirements.txt, uv.lock, poetry.lock or Pipfile.lock",
             Self::Java => "pom.xml",
             Self::Gradle => "gradlew",
             Self::Scala => "build.sbt",
@@ -119,4 +119,9 @@ impl Language {
             || address.strip_prefix("https://github.com/heroku/heroku-buildpack-") == Some(short)
             || address == format!("https://buildpack-registry.s3.amazonaws.com/buildpacks/{name}.tgz")
     }
+}
+
+/// The buildpacks that are built in: their names, and what they are for.
+pub fn built_in() -> impl Iterator<Item = (&'static str, &'static str)> {
+    Language::ALL.into_iter().map(|language| (language.buildpack(), language.description()))
 }

@@ -34,6 +34,7 @@ pub use build::build;
 pub use classic::release::BadRelease;
 pub use errors::{BuildError, Explain};
 pub use host::HostSettings;
+pub use languages::built_in;
 pub use output::Output;
 pub use registry::RegistryError;
 pub use request::{BuildOutcome, BuildRequest, BuildpackName, Settings};

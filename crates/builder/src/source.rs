@@ -10,8 +10,16 @@ pub(crate) const OWNER: u32 = 1000;
 
 /// Bytes of a file that describes an app, at most: of a lockfile, which lists packages by the
 /// thousand, and of others. They are read into this process, which is everybody's.
-const LOCKFILES: [&str; 4] = ["package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml"];
 const LOCKFILE_LIMIT: u64 = 8 << 20;
+const LOCKFILES: [&str; 7] = [
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "yarn.lock",
+    "pnpm-lock.yaml",
+    "Pipfile.lock",
+    "poetry.lock",
+    "uv.lock",
+];
 const DESCRIPTION_LIMIT: u64 = 256 << 10;
 
 /// Unpacks the source of `request` into the empty directory `tree` and removes what the app's
@@ -59,7 +67,9 @@ fn newest(directory: &Path) -> std::io::Result<u64> {
 /// Reads a small regular file of a tree; links that leave the tree are refused. `None` if there is
 /// no such file.
 pub(crate) fn read_file(tree: &Path, name: &str) -> Result<Option<Vec<u8>>, BuildError> {
-    let limit = if LOCKFILES.contains(&name) { LOCKFILE_LIMIT } else { DESCRIPTION_LIMIT };
+    // Requirements files, of any name, may list the hashes of everything.
+    let requirements = Path::new(name).extension().is_some_and(|extension| extension == "txt");
+    let limit = if requirements || LOCKFILES.contains(&name) { LOCKFILE_LIMIT } else { DESCRIPTION_LIMIT };
     image::read_small_file(tree, Path::new(name), limit).map_err(BuildError::AppFile)
 }
 
@@ -77,7 +87,7 @@ mod tests {
     fn a_description_is_short() {
         let tree = tempfile::tempdir().unwrap();
         for (name, readable) in
-            [("Procfile", false), (".slugignore", false), ("package-lock.json", true), ("yarn.lock", true)]
+            [("Procfile", false), (".slugignore", false), ("yarn.lock", true), ("base.txt", true)]
         {
             std::fs::write(tree.path().join(name), vec![b'#'; 300 << 10]).unwrap();
             assert_eq!(read_file(tree.path(), name).is_ok(), readable, "{name}");

@@ -110,7 +110,8 @@ fn prefix(name: &str) -> String {
     format!("{PLACE}/{name}")
 }
 
-fn empty(builder: &Builder, prefix: &str) -> Result<Layer, BuildError> {
+/// A layer with an empty directory that a build may write into.
+pub(crate) fn empty(builder: &Builder, prefix: &str) -> Result<Layer, BuildError> {
     let nothing = tempfile::tempdir().map_err(BuildError::system("making an empty directory"))?;
     let options = PackOptions { prefix: prefix.into(), ..PackOptions::app(0) };
     Ok(builder.images.add_layer_from_directory(nothing.path(), &options, Compression::Zstd)?)

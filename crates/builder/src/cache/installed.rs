@@ -13,6 +13,8 @@ pub(crate) struct Installed {
     /// Hash of everything that decides what gets installed. `None` when the inputs alone do not.
     key: Option<String>,
     found: Option<Layer>,
+    /// What has another key, but will do to start with.
+    like: Option<Layer>,
 }
 
 impl Installed {
@@ -23,7 +25,19 @@ impl Installed {
             let record = Record::read(&builder.data, context.request.app, name, key)?;
             record.layers(&builder.images)?.first().copied()
         });
-        Self { name, key, found }
+        Self { name, key, found, like: None }
+    }
+
+    /// If nothing has the key: takes what an earlier build kept under one that begins with `family`
+    /// to start with. For what is brought from any state into the wanted one.
+    pub(crate) fn or_like(mut self, context: &Context<'_>, family: &str) -> Self {
+        let builder = context.builder;
+        if self.found.is_none() {
+            let record = Record::read_any(&builder.data, context.request.app, self.name);
+            let record = record.filter(|record| record.key.starts_with(family));
+            self.like = record.and_then(|record| record.layers(&builder.images)?.first().copied());
+        }
+        self
     }
 
     /// The layer that an earlier build kept.
@@ -31,14 +45,14 @@ impl Installed {
         self.found
     }
 
+    /// The layer that a build starts with.
+    pub(crate) fn start(&self) -> Option<Layer> {
+        self.found.or(self.like)
+    }
+
     /// Whether nothing has to be installed.
     pub(crate) fn is_there(&self) -> bool {
         self.found.is_some()
-    }
-
-    /// Whether what gets installed is worth keeping.
-    pub(crate) fn is_kept(&self) -> bool {
-        self.key.is_some()
     }
 
     /// Keeps what this build installed.

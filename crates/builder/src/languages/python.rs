@@ -1,38 +1,51 @@
-//! Python, with pip.
+//! Python, with pip, uv, Poetry or Pipenv.
 //!
-//! The interpreter is Debian's, a part of the stack, so that it is kept safe with it; a build makes
-//! a virtual environment, `/app/.heroku/python`, with what the app requires. As long as that and
-//! what else decides it stay the same, a build installs nothing, and the image refers to the same
-//! layer as before. What the steps are called and when they run follows Heroku's Python buildpack.
+//! A build goes through types, one for each state of knowledge: [`App`] (what the app says) →
+//! [`Version`] (which Python will be used) → [`Interpreter`] and [`Tool`] (layers with it and with the
+//! package manager, which all apps share) → [`Environment`] (what of the app's packages is there
+//! already) → the container, which installs and collects static files. What the steps are called and
+//! when they run follows Heroku's Python buildpack.
+//!
+//! The interpreter is Debian's where Debian has it, a part of the stack, so that it is kept safe with
+//! it; the app's packages are in a virtual environment, `/app/.heroku/python`. As long as what decides
+//! them stays the same, a build installs nothing, and the image refers to the same layer as before.
 
 mod app;
+mod asked;
+mod constraint;
+mod dependencies;
+mod environment;
+mod interpreter;
+mod manager;
+mod recipe;
+mod requirements;
+mod tools;
 mod versions;
 mod words;
 
 use crate::BuildError;
-use crate::build::{Compiled, Context, built_in, pack_tree};
-use crate::cache::{Directory, Installed};
+use crate::build::{Compiled, Context, blocking, built_in};
+use crate::cache::{Directory, Kept, Record};
 use crate::container::{self, Ended, Phase, Pipe};
 use crate::languages::Language;
+use crate::source::has_file;
 use app::App;
+use asked::Series;
 use engine::Power;
-use sha2::{Digest as _, Sha256};
+use environment::Environment;
+use interpreter::Interpreter;
+use manager::Manager;
 use std::collections::BTreeMap;
 use std::path::Path;
+use tools::Tool;
 use versions::Version;
 use words::PythonError;
 
 /// What an app is called.
 pub(crate) const KIND: &str = "Python";
 
-/// Counts up when the same inputs would be installed into something else.
-const RECIPE: u32 = 1;
-
-/// Where the virtual environment is, in builds and dynos.
-const PLACE: &str = "app/.heroku/python";
-
-/// What later buildpacks are given.
-const EXPORT: &str = "export PATH=\"/app/.heroku/python/bin:$PATH\"";
+/// The record with the version of the app's last build.
+const LAST: &str = "python-version";
 
 fn failed(error: PythonError) -> BuildError {
     BuildError::of(KIND)(error)
@@ -45,66 +58,69 @@ pub(crate) fn detect(tree: &Path) -> bool {
 
 /// Builds the app in the context's source directory.
 pub(crate) async fn compile(context: &mut Context<'_>) -> Result<Compiled, BuildError> {
-    let app = App::determine(&context.work.source()).map_err(failed)?;
-    let version = Version::resolve(&app, &context.stack).map_err(failed)?;
-    version.tell(context.output).await;
-    context.build_packages.extend(version.runtime.build.iter().cloned());
-    context.run_packages.extend(version.runtime.run.iter().cloned());
+    prepare(context).await?;
+    let tree = context.work.source();
+    let app = blocking(move || App::determine(&tree).map_err(failed)).await?;
+    let last = Record::read_any(&context.builder.data, context.request.app, LAST);
+    let last = last.and_then(|record| Series::parse(&record.key));
+    let version = Version::resolve(&app, &context.stack, last).map_err(failed)?;
+    version.tell(&app, context.output).await;
 
-    let key = app.is_reproducible.then(|| key(context, &app, &version));
-    let dependencies = Installed::find(context, "python", key);
-    let downloads = Directory::find(context, "pip", "")?;
-    let ended = run(context, &app, &dependencies, &downloads).await?;
-    collect(context, &dependencies, downloads, ended).await
+    let interpreter = Interpreter::install(context, &version).await?;
+    let tool = Tool::install(context, app.manager, &interpreter).await?;
+    let environment = Environment::find(context, &app, &interpreter, &tool);
+    let built = run(context, &app, &version, &interpreter, &tool, &environment).await?;
+    collect(context, &version, &interpreter, &tool, &environment, built).await
 }
 
-fn key(context: &Context<'_>, app: &App, version: &Version) -> String {
-    let mut hash = Sha256::new();
-    hash.update(format!("{RECIPE}\n{}\npython {}\n", context.stack.build, version.runtime.version));
-    for (name, value) in &context.request.config_vars.0 {
-        if name.starts_with("PIP_") {
-            hash.update(format!("{name} {} {value}\n", value.len()));
-        }
+/// Runs the hook that may write any of the app's files before they are looked at.
+async fn prepare(context: &mut Context<'_>) -> Result<(), BuildError> {
+    if !has_file(&context.work.source(), "bin/pre_compile") {
+        return Ok(());
     }
-    hash.update(&app.inputs);
-    hex::encode(hash.finalize())
+    write(context)?;
+    let image = context.build_image([]).await?;
+    let env = env(context);
+    let disk = context.builder.settings.limits.disk;
+    let mut ended =
+        container(context, image, "python-prepare.sh", env, vec![Pipe::tree("app", disk)], None).await?;
+    let tree = ended.required_tree("app")?;
+    let moved = context.work.replace_source(&tree);
+    moved.map_err(BuildError::system("handing on what a hook made"))
 }
 
-/// Runs the build's program in a container.
-async fn run(
-    context: &mut Context<'_>,
-    app: &App,
-    dependencies: &Installed,
-    downloads: &Directory,
-) -> Result<Ended, BuildError> {
+fn write(context: &Context<'_>) -> Result<(), BuildError> {
     let files = [
         ("common.sh", include_str!("../scripts/common.sh")),
+        ("python-common.sh", include_str!("python/common.sh")),
+        ("python-prepare.sh", include_str!("python/prepare.sh")),
         ("python.sh", include_str!("python/build.sh")),
+        ("python-install.sh", include_str!("python/install.sh")),
         ("python-profile.sh", include_str!("python/profile.sh")),
+        ("python-gunicorn.sh", include_str!("python/gunicorn.sh")),
         ("python-concurrency.sh", include_str!("python/concurrency.sh")),
     ];
     let written = files.iter().try_for_each(|(name, text)| context.work.write(name, text));
-    written.map_err(BuildError::system("writing the build's programs"))?;
-    let own = downloads.layers().iter().copied().chain(dependencies.layer());
-    let image = context.build_image(own).await?;
+    written.map_err(BuildError::system("writing the build's programs"))
+}
+
+fn env(context: &Context<'_>) -> BTreeMap<String, String> {
     let mut env = context.env(&context.build_directory());
-    let flag = |truth: bool| u8::from(truth).to_string();
-    env.extend([
-        downloads.plan(),
-        ("PIP_CACHE_DIR".into(), downloads.path()),
-        ("KIGO_DJANGO".into(), flag(app.is_django)),
-        ("KIGO_INSTALLED".into(), flag(dependencies.is_there())),
-        ("KIGO_SHARE".into(), flag(dependencies.is_kept())),
-    ]);
-    let disk = context.builder.settings.limits.disk;
-    let phase = Phase {
-        image,
-        script: "python.sh",
-        env,
-        mounts: Vec::new(),
-        pipes: vec![Pipe::tree("installed", disk), Pipe::tree("app", disk), downloads.pipe(context)],
-        power: Power::Plain,
-    };
+    // Not the build directory: what programs leave in their home is no part of the app.
+    env.insert("HOME".into(), if context.alone { "/tmp/home".into() } else { "/app".into() });
+    env
+}
+
+/// Runs a program in a container; an error tells which of its steps failed.
+async fn container(
+    context: &Context<'_>,
+    image: domain::Digest,
+    script: &'static str,
+    env: BTreeMap<String, String>,
+    pipes: Vec<Pipe>,
+    manager: Option<Manager>,
+) -> Result<Ended, BuildError> {
+    let phase = Phase { image, script, env, mounts: Vec::new(), pipes, power: Power::Plain };
     let (builder, request) = (context.builder, context.request);
     let ended =
         container::run(builder, request, &context.work, phase, context.deadline, context.output).await?;
@@ -112,29 +128,81 @@ async fn run(
         return Ok(ended);
     }
     let step = ended.told("step")?.unwrap_or_default();
-    Err(failed(PythonError::Step { step, status: ended.status }))
+    let manage = ended.told("manage")?.unwrap_or_default();
+    Err(failed(PythonError::Step { step, status: ended.status, manager, manage }))
+}
+
+/// What came out of the container.
+struct Built {
+    ended: Ended,
+    downloads: Option<Directory>,
+}
+
+/// Runs the build's program in a container.
+async fn run(
+    context: &mut Context<'_>,
+    app: &App,
+    version: &Version,
+    interpreter: &Interpreter,
+    tool: &Tool,
+    environment: &Environment,
+) -> Result<Built, BuildError> {
+    write(context)?;
+    // uv and Poetry go on from what is installed; what they have downloaded is of no more use.
+    let downloads = match app.manager {
+        Manager::Pip | Manager::Pipenv if !environment.is_complete(app) => {
+            Some(Directory::find(context, "pip", context.stack.name.clone())?)
+        }
+        _ => None,
+    };
+    if matches!(app.manager, Manager::Uv | Manager::Poetry) {
+        context.build_layers.push(tool.layer);
+    }
+    let pipenv = (app.manager == Manager::Pipenv).then_some(tool.layer);
+    let cache = downloads.iter().flat_map(|downloads| downloads.layers().to_vec());
+    let own: Vec<_> =
+        interpreter.layer.into_iter().chain(pipenv).chain(environment.start()).chain(cache).collect();
+    let image = context.build_image(own).await?;
+
+    let mut env = env(context);
+    env.extend(environment.plan(app));
+    env.extend([
+        ("KIGO_MANAGER".into(), app.manager.command().into()),
+        ("KIGO_PYTHON".into(), interpreter.path.clone()),
+        ("KIGO_PINNED".into(), version.pinned().map(|asked| asked.text.clone()).unwrap_or_default()),
+    ]);
+    let disk = context.builder.settings.limits.disk;
+    let mut pipes: Vec<_> = ["installed", "changed", "app"].map(|name| Pipe::tree(name, disk)).into();
+    if let Some(downloads) = &downloads {
+        env.extend([downloads.plan(), ("PIP_CACHE_DIR".into(), downloads.path())]);
+        pipes.push(downloads.pipe(context));
+    }
+    let ended = container(context, image, "python.sh", env, pipes, Some(app.manager)).await?;
+    Ok(Built { ended, downloads })
 }
 
 /// Takes over what came out of the container.
 async fn collect(
     context: &mut Context<'_>,
-    dependencies: &Installed,
-    downloads: Directory,
-    mut ended: Ended,
+    version: &Version,
+    interpreter: &Interpreter,
+    tool: &Tool,
+    environment: &Environment,
+    built: Built,
 ) -> Result<Compiled, BuildError> {
-    let shared = ended.told("environment")?.as_deref() == Some("shared");
-    let new = match ended.tree("installed") {
-        Some(tree) => Some(pack_tree(context.builder, tree, PLACE, context.source_time).await?),
-        None => None,
-    };
-    let mut layers = Vec::new();
-    if shared {
-        let missing = || BuildError::Container("it ended without sending its dependencies".into());
-        layers.push(new.or(dependencies.layer()).ok_or_else(missing)?);
+    let Built { mut ended, downloads } = built;
+    let pipenv = (tool.manager == Manager::Pipenv).then_some(tool.layer);
+    let mut layers: Vec<_> = interpreter.layer.into_iter().chain(pipenv).collect();
+    let (packages, installed) = environment.collect(context, &mut ended).await?;
+    layers.extend(packages);
+    let mut kept = vec![Kept { name: LAST, record: Record::of_key(&version.series.to_string()) }];
+    kept.extend(installed);
+    if let Some(downloads) = downloads {
+        kept.extend(downloads.keep(context, &mut ended).await?);
     }
-    let kept = dependencies.keep(context, new)?.into_iter();
-    let kept = kept.chain(downloads.keep(context, &mut ended).await?).collect();
-    context.add_export(EXPORT)?;
+    if let Some(export) = ended.told("export")? {
+        context.add_export(&export)?;
+    }
     Ok(Compiled {
         tree: ended.required_tree("app")?,
         layers,

@@ -1,18 +1,24 @@
-//! What an app says about itself: its requirements and its version files.
+//! What an app says about itself: the files of its package manager, and those that name a version.
 
+use super::asked::{self, Asked};
+use super::constraint::Constraint;
+use super::dependencies::{self, Dependencies};
+use super::manager::Manager;
 use super::words::PythonError;
-use crate::source::{has_file, read_file};
+use crate::source::read_file;
 use std::path::Path;
 
-/// The files by which Heroku's buildpack recognises an app (heroku-buildpack-python, `bin/detect`).
-const RECOGNISED: [&str; 14] = [
+/// The files and directories by which Heroku's buildpack recognises an app (heroku-buildpack-python,
+/// `bin/detect`). More than those that are needed: whoever lacks or misspells one is told so.
+const RECOGNISED: [&str; 26] = [
     ".python-version",
-    "Pipfile",
-    "Pipfile.lock",
     "__init__.py",
     "app.py",
     "main.py",
     "manage.py",
+    "pdm.lock",
+    "Pipfile",
+    "Pipfile.lock",
     "poetry.lock",
     "pyproject.toml",
     "requirements.txt",
@@ -20,65 +26,55 @@ const RECOGNISED: [&str; 14] = [
     "server.py",
     "setup.cfg",
     "setup.py",
+    "uv.lock",
+    "requeriments.txt",
+    "requirement.txt",
+    "requirements",
+    "requirements.text",
+    "Requirements.txt",
+    "requirements.txt.txt",
+    "requirments.txt",
+    "__pycache__",
+    ".venv",
+    "venv",
 ];
+
+/// Where a virtual environment would be that was made on another machine.
+const ENVIRONMENTS: [&str; 2] = [".venv", "venv"];
 
 /// Whether an app is one in Python.
 pub(super) fn recognise(tree: &Path) -> bool {
-    RECOGNISED.iter().any(|name| has_file(tree, name))
+    RECOGNISED.iter().any(|name| tree.join(name).symlink_metadata().is_ok())
 }
 
 /// The app, as far as a build is concerned.
 #[derive(Debug)]
 pub(super) struct App {
+    pub(super) manager: Manager,
+    pub(super) dependencies: Dependencies,
     /// The version it asks for, and the file that says so.
     pub(super) asked: Option<Asked>,
-    /// Whether requirements.txt alone decides what gets installed.
-    pub(super) is_reproducible: bool,
-    pub(super) is_django: bool,
-    /// Everything that decides what gets installed, as bytes to be hashed.
-    pub(super) inputs: Vec<u8>,
-}
-
-/// A version as a file names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Asked {
-    pub(super) text: String,
-    pub(super) file: &'static str,
+    /// The versions that it allows.
+    pub(super) constraint: Option<Constraint>,
 }
 
 impl App {
-    /// Reads the app in `tree`.
+    /// Reads the app in `tree`. Its pre-compile hook must have run: it may write any of the files.
     pub(super) fn determine(tree: &Path) -> Result<Self, PythonError> {
-        let read = |name: &'static str| -> Result<Option<String>, PythonError> {
-            let bytes = read_file(tree, name)
-                .map_err(|error| PythonError::Unreadable { file: name, why: crate::errors::chain(&error) })?;
-            Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
-        };
-        let requirements = read("requirements.txt")?.ok_or(PythonError::NoRequirements)?;
-        let lines = || requirements.lines().map(|line| line.split('#').next().unwrap_or("").trim());
-        Ok(Self {
-            asked: asked(&read)?,
-            // Options name further files, and paths are a part of the app.
-            is_reproducible: !lines().any(|line| line.starts_with(['-', '.', '/']) || line.contains("file:")),
-            is_django: has_file(tree, "manage.py")
-                && lines().any(|line| line.to_ascii_lowercase().starts_with("django")),
-            inputs: requirements.into_bytes(),
-        })
-    }
-}
-
-/// In Heroku's order.
-fn asked(
-    read: &dyn Fn(&'static str) -> Result<Option<String>, PythonError>,
-) -> Result<Option<Asked>, PythonError> {
-    if let Some(text) = read("runtime.txt")? {
-        let text = text.trim().trim_start_matches("python-").to_owned();
-        return Ok(Some(Asked { text, file: "runtime.txt" }));
-    }
-    let Some(text) = read(".python-version")? else { return Ok(None) };
-    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    match (lines.next(), lines.next()) {
-        (Some(one), None) => Ok(Some(Asked { text: one.to_owned(), file: ".python-version" })),
-        _ => Err(PythonError::BadVersionFile),
+        if tree.join(".heroku/python").symlink_metadata().is_ok() {
+            return Err(PythonError::OurDirectory);
+        }
+        let manager = Manager::determine(tree)?;
+        let own = |name: &&&str| tree.join(name).join("pyvenv.cfg").symlink_metadata().is_ok();
+        if let Some(name) = ENVIRONMENTS.iter().find(own) {
+            return Err(PythonError::OwnEnvironment(name));
+        }
+        let read =
+            |name: &'static str| read_file(tree, name).map_err(|error| PythonError::unreadable(name, &error));
+        let asked = asked::asked(tree, manager, &read)?;
+        let project = dependencies::project(tree)?;
+        let constraint = project.as_ref().and_then(Constraint::read);
+        let dependencies = Dependencies::determine(tree, manager, project.as_ref())?;
+        Ok(Self { manager, dependencies, asked, constraint })
     }
 }
