@@ -42,11 +42,22 @@ pub struct Parts {
     pub outputs: Arc<dyn Outputs>,
     pub blobs: Arc<dyn Blobs>,
     pub config: Config,
+    /// The buildpacks that go by a name.
+    pub buildpacks: Vec<BuiltIn>,
     /// Secret with which the addresses of log streams are signed; the same after a restart, so
     /// that readers can come back.
     pub log_key: Vec<u8>,
     /// Cancelled when the server is to end: open streams then end cleanly.
     pub shutdown: CancellationToken,
+}
+
+/// A buildpack that comes with Kigo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BuiltIn {
+    /// With what stands before the slash: `heroku/nodejs`.
+    pub name: &'static str,
+    /// What it is for: `Node.js`.
+    pub language: &'static str,
 }
 
 /// Handles on everything a handler needs; cheap to clone.
@@ -86,6 +97,10 @@ impl Api {
 
     pub(crate) fn config(&self) -> &Config {
         &self.0.parts.config
+    }
+
+    pub(crate) fn buildpacks(&self) -> &[BuiltIn] {
+        &self.0.parts.buildpacks
     }
 
     pub(crate) fn log_key(&self) -> &[u8] {

@@ -271,6 +271,7 @@ fn pages(
             rendezvous: format!("{host}:{port}"),
             ..api::Config::default()
         },
+        buildpacks: builder::built_in().map(|(name, language)| api::BuiltIn { name, language }).collect(),
         log_key: store::keys::secret_file(&config.data_dir, "logs.key")
             .context("cannot make the key of log streams")?,
         shutdown: shutdown.clone(),

@@ -23,16 +23,18 @@ pub(crate) async fn update(
     Path(app): Path<String>,
     Body(body): Body<Update>,
 ) -> Result<Json<Vec<BuildpackInstallation>>, ApiError> {
-    let wanted = body.updates.into_iter().map(|entry| entry.buildpack.ok_or_else(unknown));
+    let wanted = body.updates.into_iter().map(|entry| entry.buildpack.ok_or_else(|| unknown(&api)));
     let wanted = wanted.collect::<Result<Vec<_>, _>>()?;
     let list = ops::buildpacks::update(api.ops(), &actor, &app, &wanted).await?;
     Ok(Json(present::buildpacks(&list)))
 }
 
 /// For the CLI, which has asked the registry for the name and been given nothing.
-fn unknown() -> ApiError {
-    ApiError::invalid_params(
-        "No buildpack of that name comes with Kigo. Use heroku/nodejs, or the https:// address of a \
-         buildpack's git repository or .tgz file.",
-    )
+fn unknown(api: &Api) -> ApiError {
+    let names: Vec<_> = api.buildpacks().iter().map(|one| one.name).collect();
+    ApiError::invalid_params(format!(
+        "No buildpack of that name comes with Kigo. Use one of {}, or the https:// address of a buildpack's \
+         git repository or .tgz file.",
+        names.join(", ")
+    ))
 }

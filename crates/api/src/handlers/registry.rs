@@ -1,21 +1,18 @@
 //! The buildpack registry, for `heroku buildpacks:*`. It knows the buildpacks that come with Kigo;
 //! all others go by their address.
 
-use crate::{ApiError, present};
+use crate::{Api, ApiError, BuiltIn, present};
 use axum::Json;
-use axum::extract::{Path, RawQuery};
+use axum::extract::{Path, RawQuery, State};
 use wire::registry::{Buildpack, Readme, Revision, Source, Support};
 
-/// Namespace, name and description of what is built in.
-const BUILT_IN: [(&str, &str, &str); 2] =
-    [("heroku", "nodejs", "Node.js, built in"), ("heroku", "python", "Python, built in")];
-
-fn all() -> impl Iterator<Item = Buildpack> {
-    BUILT_IN.into_iter().map(|(namespace, name, description)| Buildpack {
+fn all(built_in: &[BuiltIn]) -> impl Iterator<Item = Buildpack> {
+    let named = built_in.iter().filter_map(|one| Some((one.name.split_once('/')?, one.language)));
+    named.map(|((namespace, name), language)| Buildpack {
         id: present::stable_id("buildpack", name),
         namespace: namespace.into(),
         name: name.into(),
-        description: description.into(),
+        description: format!("{language}, built in"),
         category: "languages".into(),
         blob_url: format!("urn:buildpack:{namespace}/{name}"),
         source: Source { kind: "built-in".into() },
@@ -24,15 +21,15 @@ fn all() -> impl Iterator<Item = Buildpack> {
     })
 }
 
-fn find(identity: &str) -> Result<Buildpack, ApiError> {
+fn find(built_in: &[BuiltIn], identity: &str) -> Result<Buildpack, ApiError> {
     let same = |one: &Buildpack| identity == format!("{}/{}", one.namespace, one.name);
-    all().find(same).ok_or_else(|| ApiError::not_found("buildpack"))
+    all(built_in).find(same).ok_or_else(|| ApiError::not_found("buildpack"))
 }
 
 /// `GET /buildpacks`, with `in[namespace][]=`, `in[name][]=` and `like[description]=`.
-pub(crate) async fn search(RawQuery(query): RawQuery) -> Json<Vec<Buildpack>> {
+pub(crate) async fn search(State(api): State<Api>, RawQuery(query): RawQuery) -> Json<Vec<Buildpack>> {
     let query = query.unwrap_or_default();
-    Json(all().filter(|one| fits(&query, one)).collect())
+    Json(all(api.buildpacks()).filter(|one| fits(&query, one)).collect())
 }
 
 /// Whether a buildpack has what each kind of parameter asks for; several of one kind are
@@ -57,13 +54,19 @@ fn fits(query: &str, one: &Buildpack) -> bool {
 }
 
 /// `GET /buildpacks/{buildpack}`; the slash of the name comes as `%2F`.
-pub(crate) async fn info(Path(buildpack): Path<String>) -> Result<Json<Buildpack>, ApiError> {
-    find(&buildpack).map(Json)
+pub(crate) async fn info(
+    State(api): State<Api>,
+    Path(buildpack): Path<String>,
+) -> Result<Json<Buildpack>, ApiError> {
+    find(api.buildpacks(), &buildpack).map(Json)
 }
 
 /// `GET /buildpacks/{buildpack}/revisions`: the one that came with this Kigo.
-pub(crate) async fn revisions(Path(buildpack): Path<String>) -> Result<Json<Vec<Revision>>, ApiError> {
-    let one = find(&buildpack)?;
+pub(crate) async fn revisions(
+    State(api): State<Api>,
+    Path(buildpack): Path<String>,
+) -> Result<Json<Vec<Revision>>, ApiError> {
+    let one = find(api.buildpacks(), &buildpack)?;
     let revision = Revision {
         id: one.id,
         release: 1,
@@ -75,14 +78,19 @@ pub(crate) async fn revisions(Path(buildpack): Path<String>) -> Result<Json<Vec<
 }
 
 /// `GET /buildpacks/{buildpack}/readme`
-pub(crate) async fn readme(Path(buildpack): Path<String>) -> Result<Json<Readme>, ApiError> {
-    let one = find(&buildpack)?;
+pub(crate) async fn readme(
+    State(api): State<Api>,
+    Path(buildpack): Path<String>,
+) -> Result<Json<Readme>, ApiError> {
+    let one = find(api.buildpacks(), &buildpack)?;
     Ok(Json(Readme { content: one.description, encoding: "utf-8".into() }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const NODE: [BuiltIn; 1] = [BuiltIn { name: "heroku/nodejs", language: "Node.js" }];
 
     #[test]
     fn searches_as_the_cli_asks() {
@@ -97,13 +105,13 @@ mod tests {
             ("like[description]=node", true),
             ("in[name][]=nodejs&like[description]=ruby", false),
         ] {
-            assert_eq!(all().any(|one| fits(query, &one)), found, "{query}");
+            assert_eq!(all(&NODE).any(|one| fits(query, &one)), found, "{query}");
         }
     }
 
     #[test]
     fn only_whole_names_are_found() {
-        assert_eq!(find("heroku/nodejs").unwrap().blob_url, "urn:buildpack:heroku/nodejs");
-        assert!(find("nodejs").is_err() && find("heroku/ruby").is_err());
+        assert_eq!(find(&NODE, "heroku/nodejs").unwrap().blob_url, "urn:buildpack:heroku/nodejs");
+        assert!(find(&NODE, "nodejs").is_err() && find(&NODE, "heroku/ruby").is_err());
     }
 }

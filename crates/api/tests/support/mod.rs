@@ -5,7 +5,7 @@
 
 mod memory;
 
-use api::{Config, Parts, router};
+use api::{BuiltIn, Config, Parts, router};
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
@@ -96,6 +96,7 @@ impl World {
             outputs: memory.clone(),
             blobs: memory.clone(),
             config,
+            buildpacks: vec![BuiltIn { name: "heroku/nodejs", language: "Node.js" }],
             log_key: b"a key for tests".to_vec(),
             shutdown: shutdown.clone(),
         };
