@@ -28,7 +28,8 @@ const ANY_ORDER: [&str; 3] =
 const PROGRESS: &str = "Progress: resolved ";
 
 /// What differs from one run to the next, and what stands for it.
-const VARIES: [(&str, &str); 9] = [
+const VARIES: [(&str, &str); 10] = [
+    (r"(?:Installing|Using cached) (pip|uv|Poetry|Pipenv) [\d.]+", "Installing $1 [version]"),
     (r"\bgo\d+\.\d+\.\d+", "go[version]"),
     (r"└ Completed in .*", "└ Completed"),
     (r"localhost:\d+", "localhost"),
@@ -37,7 +38,7 @@ const VARIES: [(&str, &str); 9] = [
     (r"\b[0-9a-f]{40}\b", "[commit]"),
     (r"\b\d+\.\d+\.\d+[-.\w]*", "[version]"),
     (r"\b\d+(\.\d+)?[KMG]\b", "[size]"),
-    (r"\b\d+(\.\d+)? ?(ms|s|seconds)\b", "[time]"),
+    (r"\b(\d+m )?\d+(\.\d+)? ?(ms|s|seconds)\b", "[time]"),
 ];
 
 /// Compares all that a push printed with the snapshot `name`.

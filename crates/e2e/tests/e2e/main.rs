@@ -63,7 +63,10 @@ const SHARED: &[(&str, Shared)] = &[
     ("languages::nodejs::private_registry", languages::nodejs::private_registry),
     ("languages::nodejs::assets_for_django", languages::nodejs::assets_for_django),
     ("languages::nodejs::mistakes", languages::nodejs::mistakes),
-    ("languages::python::django", languages::python::django),
+    ("languages::python::django_with_pip", languages::python::django_with_pip),
+    ("languages::python::fastapi_with_uv", languages::python::fastapi_with_uv),
+    ("languages::python::an_app_that_is_a_package", languages::python::an_app_that_is_a_package),
+    ("languages::python::poetry_and_pipenv", languages::python::poetry_and_pipenv),
     ("languages::python::mistakes", languages::python::mistakes),
     ("languages::java::spring_boot", languages::java::spring_boot),
     ("languages::java::mistakes", languages::java::mistakes),
@@ -117,7 +120,10 @@ fn main() -> ExitCode {
 fn shared_platform(platform: &OnceLock<Result<Server, String>>) -> Result<&Server, Failed> {
     platform
         .get_or_init(|| {
-            run(Server::start("shared", &[("KIGO_DYNO_DISK", "256")])).map_err(|error| format!("{error:#}"))
+            // What is not a part of a stack cannot be had, whatever this machine reaches.
+            let settings =
+                [("KIGO_DYNO_DISK", "256"), ("UV_PYTHON_INSTALL_MIRROR", "https://mirror.invalid")];
+            run(Server::start("shared", &settings)).map_err(|error| format!("{error:#}"))
         })
         .as_ref()
         .map_err(|error| Failed::from(format!("the platform did not start: {error}")))
