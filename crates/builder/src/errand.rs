@@ -3,6 +3,7 @@
 
 use crate::BuildError;
 use crate::build::Context;
+use crate::cache::Shared;
 use crate::container::{self, Ended, Phase, Pipe};
 use crate::packages::{self, Packages};
 use engine::Power;
@@ -21,6 +22,38 @@ pub(crate) struct Errand {
     pub(crate) layers: Vec<Layer>,
     /// Layers that it may send.
     pub(crate) pipes: Vec<Pipe>,
+}
+
+/// By which pipe a program sends what all apps share.
+const PIPE: &str = "shared";
+
+/// The layer `shared`, which the errand sends through the pipe `shared` if it is not there. Of several
+/// builds that want it at once, one makes it, and says so, and the others wait. `Err` inside is how
+/// the program failed.
+pub(crate) async fn once(
+    context: &mut Context<'_>,
+    shared: &Shared,
+    making: &str,
+    mut errand: Errand,
+) -> Result<Result<Layer, Ended>, BuildError> {
+    let builder = context.builder;
+    if let Some(layer) = shared.find(builder) {
+        return Ok(Ok(layer));
+    }
+    let _alone = builder.sharing.lock().await;
+    if let Some(layer) = shared.find(builder) {
+        return Ok(Ok(layer));
+    }
+    context.output.detail(making).await;
+    errand.pipes.push(Pipe::layer(PIPE));
+    let mut ended = run(context, errand).await?;
+    match ended.layer(PIPE) {
+        Some(layer) if ended.status == 0 => {
+            shared.keep(builder, layer)?;
+            Ok(Ok(layer))
+        }
+        _ => Ok(Err(ended)),
+    }
 }
 
 /// Runs it. A program that fails is no error here.

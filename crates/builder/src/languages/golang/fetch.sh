@@ -16,4 +16,4 @@ grep -qF " $KIGO_GO " /tmp/version || exit 1
 # A directory that is moved has to be writable.
 chmod -R u+w "$GOPATH" && mkdir -p /tmp/root/usr/local \
     && mv "$GOPATH"/pkg/mod/golang.org/toolchain@* /tmp/root/usr/local/go || exit 1
-send_layer toolchain /tmp/root --owner=0 --group=0 --mtime=@1735689600
+send_layer shared /tmp/root --owner=0 --group=0 --mtime=@1735689600

@@ -24,4 +24,4 @@ go build $(go list std | grep -Fx -f <(printf '%s\n' $wanted)) || exit $?
 find "$place" -mindepth 1 -maxdepth 1 -type f -delete
 # What apps need not send.
 (cd "$place" && : > standard && find . -mindepth 1 | LC_ALL=C sort > /tmp/list && cp /tmp/list standard) || exit 1
-send_layer standard /tmp/root --owner=1000 --group=1000 --mtime="@$KIGO_NEVER"
+send_layer shared /tmp/root --owner=1000 --group=1000 --mtime="@$KIGO_NEVER"

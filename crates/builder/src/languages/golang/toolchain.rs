@@ -11,7 +11,6 @@ use super::{BUILD_CACHE, failed};
 use crate::BuildError;
 use crate::build::Context;
 use crate::cache::{self, NEVER, Shared};
-use crate::container::{Ended, Pipe};
 use crate::errand::{self, Errand};
 use crate::packages::Packages;
 use crate::stack::{Runtime, Stack};
@@ -96,38 +95,23 @@ impl Toolchain {
 
     /// The build cache with the standard library, which lies below an app's own.
     pub(super) async fn standard_library(&self, context: &mut Context<'_>) -> Result<Layer, BuildError> {
-        let builder = context.builder;
         let origin = if self.layer.is_some() { "" } else { "-debian" };
         let shared = Shared::named(format!("{}{origin}-standard", self.name)).on(context.stack.build);
-        if let Some(layer) = shared.find(builder) {
-            return Ok(layer);
-        }
-        let _alone = builder.sharing.lock().await;
-        if let Some(layer) = shared.find(builder) {
-            return Ok(layer);
-        }
-        context.output.detail("Compiling its standard library, once for all apps...").await;
-        let script = ("go-standard.sh", include_str!("standard.sh"));
         let env = [
             ("KIGO_GO_ROOT", self.root.clone()),
             ("KIGO_GO_BUILD_CACHE", BUILD_CACHE.into()),
             ("KIGO_NEVER", NEVER.to_string()),
         ];
         let errand = Errand {
-            script,
+            script: ("go-standard.sh", include_str!("standard.sh")),
             env: env.map(|(name, value)| (name.to_owned(), value)).into(),
             packages: self.packages.clone(),
             layers: self.layer.into_iter().collect(),
-            pipes: vec![Pipe::layer("standard")],
+            pipes: Vec::new(),
         };
-        let mut ended = errand::run(context, errand).await?;
-        match ended.layer("standard") {
-            Some(layer) if ended.status == 0 => {
-                shared.keep(builder, layer)?;
-                Ok(layer)
-            }
-            _ => Err(failed(GoError::StandardLibrary { status: ended.status })),
-        }
+        let making = "Compiling its standard library, once for all apps...";
+        let made = errand::once(context, &shared, making, errand).await?;
+        made.map_err(|ended| failed(GoError::StandardLibrary { status: ended.status }))
     }
 }
 
@@ -140,53 +124,37 @@ async fn fetched(
     context: &mut Context<'_>,
     release: Release,
 ) -> Result<Result<Toolchain, String>, BuildError> {
-    let builder = context.builder;
     let name = release.to_string();
-    let shared = Shared::named(name.clone());
-    let toolchain = |layer| Toolchain {
-        name: name.clone(),
-        series: release.series,
-        root: ROOT.into(),
-        packages: Packages::new(),
-        layer: Some(layer),
-    };
     context.output.heading(format!("Using {name}")).await;
-    if let Some(layer) = shared.find(builder) {
-        return Ok(Ok(toolchain(layer)));
-    }
-    let _alone = builder.sharing.lock().await;
-    if let Some(layer) = shared.find(builder) {
-        return Ok(Ok(toolchain(layer)));
-    }
-    context.output.detail(format!("Downloading and installing {name}...")).await;
-    let script = ("go-fetch.sh", include_str!("fetch.sh"));
-    let mut ended = with_debian_go(context, script, &name, vec![Pipe::layer("toolchain")]).await?;
-    match ended.layer("toolchain") {
-        Some(layer) if ended.status == 0 => {
-            shared.keep(builder, layer)?;
-            Ok(Ok(toolchain(layer)))
-        }
-        _ => Ok(Err(ended.told("why")?.unwrap_or_default())),
+    let errand = with_debian_go(&context.stack, ("go-fetch.sh", include_str!("fetch.sh")), &name)?;
+    let making = format!("Downloading and installing {name}...");
+    match errand::once(context, &Shared::named(name.clone()), &making, errand).await? {
+        Ok(layer) => Ok(Ok(Toolchain {
+            name,
+            series: release.series,
+            root: ROOT.into(),
+            packages: Packages::new(),
+            layer: Some(layer),
+        })),
+        Err(ended) => Ok(Err(ended.told("why")?.unwrap_or_default())),
     }
 }
 
-/// Runs a program that uses the Go of the stack.
-async fn with_debian_go(
-    context: &mut Context<'_>,
+/// A program that uses the Go of the stack.
+fn with_debian_go(
+    stack: &Stack,
     script: (&'static str, &'static str),
     release: &str,
-    pipes: Vec<Pipe>,
-) -> Result<Ended, BuildError> {
-    let runtime = first(&context.stack)?;
+) -> Result<Errand, BuildError> {
+    let runtime = first(stack)?;
     let env = [("KIGO_GO_ROOT", debian_root(&runtime)), ("KIGO_GO", release.to_owned())];
-    let errand = Errand {
+    Ok(Errand {
         script,
         env: env.map(|(name, value)| (name.to_owned(), value)).into(),
         packages: runtime.build.into_iter().collect(),
         layers: Vec::new(),
-        pipes,
-    };
-    errand::run(context, errand).await
+        pipes: Vec::new(),
+    })
 }
 
 fn first(stack: &Stack) -> Result<Runtime, BuildError> {
@@ -206,7 +174,8 @@ impl Offered {
             return Ok(Self::read(&kept.offered));
         }
         let script = ("go-offered.sh", include_str!("offered.sh"));
-        let ended = with_debian_go(context, script, "", Vec::new()).await?;
+        let errand = with_debian_go(&context.stack, script, "")?;
+        let ended = errand::run(context, errand).await?;
         let answer = ended.told("offered")?.filter(|_| ended.status == 0);
         Ok(match (answer, kept) {
             (Some(offered), _) => {

@@ -8,7 +8,6 @@ use super::words::RustError;
 use crate::BuildError;
 use crate::build::Context;
 use crate::cache::Shared;
-use crate::container::Pipe;
 use crate::errand::{self, Errand};
 use image::Layer;
 use jiff::Timestamp;
@@ -24,16 +23,7 @@ pub(super) async fn install(
     version: &Version,
     channel: &Channel,
 ) -> Result<Layer, BuildError> {
-    let builder = context.builder;
     let shared = Shared::named(name(app, channel, Timestamp::now()));
-    if let Some(layer) = shared.find(builder) {
-        return Ok(layer);
-    }
-    let _alone = builder.sharing.lock().await;
-    if let Some(layer) = shared.find(builder) {
-        return Ok(layer);
-    }
-    context.output.detail(format!("Downloading and installing Rust {channel} with rustup...")).await;
     let env = [
         ("KIGO_RUST_CHANNEL", channel.to_string()),
         ("KIGO_RUST_COMPONENTS", app.components.join(",")),
@@ -44,15 +34,12 @@ pub(super) async fn install(
         env: env.map(|(name, value)| (name.to_owned(), value)).into(),
         packages: ["rustup".to_owned()].into(),
         layers: Vec::new(),
-        pipes: vec![Pipe::layer("toolchain")],
+        pipes: Vec::new(),
     };
-    let mut ended = errand::run(context, errand).await?;
-    match ended.layer("toolchain") {
-        Some(layer) if ended.status == 0 => {
-            shared.keep(builder, layer)?;
-            Ok(layer)
-        }
-        _ => Err(failed(RustError::Rustup {
+    let making = format!("Downloading and installing Rust {channel} with rustup...");
+    match errand::once(context, &shared, &making, errand).await? {
+        Ok(layer) => Ok(layer),
+        Err(ended) => Err(failed(RustError::Rustup {
             channel: channel.to_string(),
             origin: version.asked.as_ref().map(|asked| asked.origin),
             why: ended.told("why")?.unwrap_or_default(),

@@ -12,4 +12,4 @@ tell why "$(grep -v '^info: ' /tmp/rustup.log | head -n 10)"
 [ $status = 0 ] || exit $status
 mkdir -p /tmp/root/usr/local && mv /tmp/rustup/toolchains/* /tmp/root/usr/local/rust || exit 1
 /tmp/root/usr/local/rust/bin/rustc --version > /dev/null || exit 1
-send_layer toolchain /tmp/root --owner=0 --group=0 --mtime=@1735689600
+send_layer shared /tmp/root --owner=0 --group=0 --mtime=@1735689600
