@@ -28,11 +28,12 @@ const ANY_ORDER: [&str; 3] =
 const PROGRESS: &str = "Progress: resolved ";
 
 /// What differs from one run to the next, and what stands for it.
-const VARIES: [(&str, &str); 10] = [
+const VARIES: [(&str, &str); 11] = [
     (r"(?:Installing|Using cached) (pip|uv|Poetry|Pipenv) [\d.]+", "Installing $1 [version]"),
     (r"\bgo\d+\.\d+\.\d+", "go[version]"),
     (r"└ Completed in .*", "└ Completed"),
     (r"localhost:\d+", "localhost"),
+    (r"/tmp/build_[0-9a-f]{8}", "/tmp/build_[app]"),
     (r"Total time: .*", "Total time: [time]"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[time]"),
     (r"\b[0-9a-f]{40}\b", "[commit]"),
