@@ -29,6 +29,7 @@ use crate::cache::{Directory, Kept, Record};
 use crate::container::{self, Ended, Phase, Pipe};
 use crate::languages::Language;
 use crate::source::has_file;
+use crate::stack;
 use app::App;
 use asked::Series;
 use engine::Power;
@@ -169,6 +170,7 @@ async fn run(
     env.extend([
         ("KIGO_MANAGER".into(), app.manager.command().into()),
         ("KIGO_PYTHON".into(), interpreter.path.clone()),
+        ("KIGO_SOURCE_DATE".into(), stack::SOURCE_DATE.to_string()),
         ("KIGO_PINNED".into(), version.pinned().map(|asked| asked.text.clone()).unwrap_or_default()),
     ]);
     let disk = context.builder.settings.limits.disk;

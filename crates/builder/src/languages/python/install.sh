@@ -13,6 +13,8 @@ export_settings() {
 
 # Settings that are the build's and not the app's.
 export_own() {
+    # Has whatever compiles modules do it as `compile` does.
+    export SOURCE_DATE_EPOCH=$KIGO_SOURCE_DATE
     case $KIGO_MANAGER in
         pip | pipenv)
             export PIP_CACHE_DIR=${kept_downloads:-/tmp/pip-cache} PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -52,7 +54,8 @@ shown_command() {
 # Installs what the files list; the app itself only where the manager does all at once.
 install_dependencies_of_app() {
     case $KIGO_MANAGER in
-        pip) pip install -r requirements.txt ;;
+        # All at once is quicker, later.
+        pip) pip install --no-compile -r requirements.txt ;;
         pipenv) pipenv install --deploy ;;
         poetry) poetry sync --only main --no-root --no-ansi --no-interaction ;;
         uv) uv_sync --no-install-project ;;
@@ -62,7 +65,7 @@ install_dependencies_of_app() {
 # Installs the app itself as a package.
 install_app() {
     case $KIGO_MANAGER in
-        pip) pip install -r requirements.txt ;;
+        pip) pip install --no-compile -r requirements.txt ;;
         poetry) poetry install --only-root --no-ansi --no-interaction ;;
         uv) uv_sync ;;
     esac
