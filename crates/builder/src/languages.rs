@@ -14,6 +14,7 @@ pub(crate) mod nodejs;
 pub(crate) mod python;
 pub(crate) mod rust;
 pub(crate) mod scala;
+pub(crate) mod site;
 
 use crate::BuildError;
 use crate::build::{Compiled, Context};
@@ -30,14 +31,23 @@ pub(crate) enum Language {
     Scala,
     Go,
     Rust,
+    Static,
 }
 
 impl Language {
     /// In the order in which they are tried. Heroku's is ruby, nodejs, clojure, python, java,
     /// gradle, scala, php, go; a language that is added goes to its place there, because an app
     /// may have the files of several.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::NodeJs, Self::Python, Self::Java, Self::Gradle, Self::Scala, Self::Go, Self::Rust];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::NodeJs,
+        Self::Python,
+        Self::Java,
+        Self::Gradle,
+        Self::Scala,
+        Self::Go,
+        Self::Rust,
+        Self::Static,
+    ];
 
     /// The name of its buildpack.
     pub(crate) fn buildpack(self) -> &'static str {
@@ -49,6 +59,7 @@ impl Language {
             Self::Scala => "heroku/scala",
             Self::Go => "heroku/go",
             Self::Rust => "heroku/rust",
+            Self::Static => "heroku-community/static",
         }
     }
 
@@ -62,6 +73,7 @@ impl Language {
             Self::Scala => scala::KIND,
             Self::Go => golang::KIND,
             Self::Rust => rust::KIND,
+            Self::Static => site::KIND,
         }
     }
 
@@ -75,6 +87,7 @@ impl Language {
             Self::Scala => "build.sbt",
             Self::Go => "go.mod",
             Self::Rust => "Cargo.toml",
+            Self::Static => "index.html",
         }
     }
 
@@ -88,6 +101,7 @@ impl Language {
             Self::Scala => scala::detect(tree),
             Self::Go => golang::detect(tree),
             Self::Rust => rust::detect(tree),
+            Self::Static => site::detect(tree),
         }
     }
 
@@ -101,18 +115,23 @@ impl Language {
             Self::Scala => scala::compile(context).await,
             Self::Go => golang::compile(context).await,
             Self::Rust => rust::compile(context).await,
+            Self::Static => site::compile(context).await,
         }
     }
 
     /// Whether a user's entry means this language: its name, or an address of Heroku's own
-    /// buildpack for it. For Rust, which Heroku has none for, also the name of the buildpack that
-    /// is used there.
+    /// buildpack for it. Also the name of the buildpack that is used there for Rust, which Heroku
+    /// has none for, and the one that older apps have for static sites.
     pub(crate) fn is_called(self, entry: &str) -> bool {
         let name = self.buildpack();
         let short = name.rsplit('/').next().unwrap_or(name);
         let address = entry.split('#').next().unwrap_or(entry);
         let address = address.trim_end_matches('/').trim_end_matches(".git");
-        let alias = if self == Self::Rust { "emk/rust" } else { name };
+        let alias = match self {
+            Self::Rust => "emk/rust",
+            Self::Static => "heroku/static",
+            _ => name,
+        };
         let named = |entry: &str| entry == name || entry == alias;
         named(entry)
             || entry.strip_prefix("urn:buildpack:").is_some_and(named)

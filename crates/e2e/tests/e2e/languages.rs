@@ -8,6 +8,7 @@ pub(crate) mod nodejs;
 pub(crate) mod python;
 pub(crate) mod rust;
 pub(crate) mod scala;
+pub(crate) mod site;
 
 use anyhow::Result;
 use e2e::{App, Output, Server};

@@ -78,6 +78,9 @@ const SHARED: &[(&str, Shared)] = &[
     ("languages::go::mistakes", languages::go::mistakes),
     ("languages::rust::axum", languages::rust::axum),
     ("languages::rust::mistakes", languages::rust::mistakes),
+    ("languages::site::described", languages::site::described),
+    ("languages::site::plain", languages::site::plain),
+    ("languages::site::mistakes", languages::site::mistakes),
     ("isolation::a_dyno_reaches_nothing_it_should_not", isolation::a_dyno_reaches_nothing_it_should_not),
     ("isolation::a_dyno_cannot_take_the_machine_down", isolation::a_dyno_cannot_take_the_machine_down),
 ];
