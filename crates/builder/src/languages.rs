@@ -6,11 +6,13 @@
 //! what the app runs by itself. A type for each of these stages of knowledge. `words.rs` has
 //! everything that a user reads, and `build.sh` what runs in the container.
 
+mod constraint;
 pub(crate) mod golang;
 pub(crate) mod gradle;
 pub(crate) mod java;
 mod jvm;
 pub(crate) mod nodejs;
+pub(crate) mod php;
 pub(crate) mod python;
 pub(crate) mod rust;
 pub(crate) mod scala;
@@ -29,6 +31,7 @@ pub(crate) enum Language {
     Java,
     Gradle,
     Scala,
+    Php,
     Go,
     Rust,
     Static,
@@ -38,12 +41,13 @@ impl Language {
     /// In the order in which they are tried. Heroku's is ruby, nodejs, clojure, python, java,
     /// gradle, scala, php, go; a language that is added goes to its place there, because an app
     /// may have the files of several.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::NodeJs,
         Self::Python,
         Self::Java,
         Self::Gradle,
         Self::Scala,
+        Self::Php,
         Self::Go,
         Self::Rust,
         Self::Static,
@@ -57,6 +61,7 @@ impl Language {
             Self::Java => "heroku/java",
             Self::Gradle => "heroku/gradle",
             Self::Scala => "heroku/scala",
+            Self::Php => "heroku/php",
             Self::Go => "heroku/go",
             Self::Rust => "heroku/rust",
             Self::Static => "heroku-community/static",
@@ -71,6 +76,7 @@ impl Language {
             Self::Java => java::KIND,
             Self::Gradle => gradle::KIND,
             Self::Scala => scala::KIND,
+            Self::Php => php::KIND,
             Self::Go => golang::KIND,
             Self::Rust => rust::KIND,
             Self::Static => site::KIND,
@@ -85,6 +91,7 @@ impl Language {
             Self::Java => "pom.xml",
             Self::Gradle => "gradlew",
             Self::Scala => "build.sbt",
+            Self::Php => "composer.json",
             Self::Go => "go.mod",
             Self::Rust => "Cargo.toml",
             Self::Static => "index.html",
@@ -99,6 +106,7 @@ impl Language {
             Self::Java => java::detect(tree),
             Self::Gradle => gradle::detect(tree),
             Self::Scala => scala::detect(tree),
+            Self::Php => php::detect(tree),
             Self::Go => golang::detect(tree),
             Self::Rust => rust::detect(tree),
             Self::Static => site::detect(tree),
@@ -113,6 +121,7 @@ impl Language {
             Self::Java => java::compile(context).await,
             Self::Gradle => gradle::compile(context).await,
             Self::Scala => scala::compile(context).await,
+            Self::Php => php::compile(context).await,
             Self::Go => golang::compile(context).await,
             Self::Rust => rust::compile(context).await,
             Self::Static => site::compile(context).await,

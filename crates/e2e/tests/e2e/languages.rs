@@ -5,6 +5,7 @@ pub(crate) mod go;
 pub(crate) mod gradle;
 pub(crate) mod java;
 pub(crate) mod nodejs;
+pub(crate) mod php;
 pub(crate) mod python;
 pub(crate) mod rust;
 pub(crate) mod scala;

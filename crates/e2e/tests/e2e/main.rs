@@ -74,6 +74,8 @@ const SHARED: &[(&str, Shared)] = &[
     ("languages::gradle::mistakes", languages::gradle::mistakes),
     ("languages::scala::play", languages::scala::play),
     ("languages::scala::mistakes", languages::scala::mistakes),
+    ("languages::php::slim", languages::php::slim),
+    ("languages::php::mistakes", languages::php::mistakes),
     ("languages::go::gin", languages::go::gin),
     ("languages::go::mistakes", languages::go::mistakes),
     ("languages::rust::axum", languages::rust::axum),
