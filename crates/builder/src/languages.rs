@@ -14,6 +14,7 @@ mod jvm;
 pub(crate) mod nodejs;
 pub(crate) mod php;
 pub(crate) mod python;
+pub(crate) mod ruby;
 pub(crate) mod rust;
 pub(crate) mod scala;
 pub(crate) mod site;
@@ -26,6 +27,7 @@ use std::path::Path;
 /// A built-in language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Language {
+    Ruby,
     NodeJs,
     Python,
     Java,
@@ -41,7 +43,8 @@ impl Language {
     /// In the order in which they are tried. Heroku's is ruby, nodejs, clojure, python, java,
     /// gradle, scala, php, go; a language that is added goes to its place there, because an app
     /// may have the files of several.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Ruby,
         Self::NodeJs,
         Self::Python,
         Self::Java,
@@ -56,6 +59,7 @@ impl Language {
     /// The name of its buildpack.
     pub(crate) fn buildpack(self) -> &'static str {
         match self {
+            Self::Ruby => "heroku/ruby",
             Self::NodeJs => "heroku/nodejs",
             Self::Python => "heroku/python",
             Self::Java => "heroku/java",
@@ -71,6 +75,7 @@ impl Language {
     /// What an app in it is called: `Node.js app detected`.
     pub(crate) fn description(self) -> &'static str {
         match self {
+            Self::Ruby => ruby::KIND,
             Self::NodeJs => nodejs::KIND,
             Self::Python => python::KIND,
             Self::Java => java::KIND,
@@ -86,6 +91,7 @@ impl Language {
     /// The files by which an app in it is recognised, for people.
     pub(crate) fn recognised_by(self) -> &'static str {
         match self {
+            Self::Ruby => "Gemfile",
             Self::NodeJs => "package.json",
             Self::Python => "requirements.txt, uv.lock, poetry.lock or Pipfile.lock",
             Self::Java => "pom.xml",
@@ -101,6 +107,7 @@ impl Language {
     /// Whether an app has the files by which it is recognised, as Heroku's `bin/detect` says.
     pub(crate) fn detect(self, tree: &Path) -> bool {
         match self {
+            Self::Ruby => ruby::detect(tree),
             Self::NodeJs => has_file(tree, "package.json"),
             Self::Python => python::detect(tree),
             Self::Java => java::detect(tree),
@@ -116,6 +123,7 @@ impl Language {
     /// Builds the app in the context's source directory.
     pub(crate) async fn compile(self, context: &mut Context<'_>) -> Result<Compiled, BuildError> {
         match self {
+            Self::Ruby => ruby::compile(context).await,
             Self::NodeJs => nodejs::compile(context).await,
             Self::Python => python::compile(context).await,
             Self::Java => java::compile(context).await,

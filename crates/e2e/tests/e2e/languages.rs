@@ -7,6 +7,7 @@ pub(crate) mod java;
 pub(crate) mod nodejs;
 pub(crate) mod php;
 pub(crate) mod python;
+pub(crate) mod ruby;
 pub(crate) mod rust;
 pub(crate) mod scala;
 pub(crate) mod site;
@@ -23,8 +24,12 @@ const ONCE: [&str; 4] = [
 ];
 
 /// Headings of steps that do several things at once, so that their lines come in any order.
-const ANY_ORDER: [&str; 3] =
-    ["Determining packages to install", "Running: go install", "Running: cargo build"];
+const ANY_ORDER: [&str; 4] = [
+    "Determining packages to install",
+    "Running: go install",
+    "Running: cargo build",
+    "Installing dependencies using bundler",
+];
 
 /// Lines of which there are more or fewer, as the network is.
 const PROGRESS: &str = "Progress: resolved ";
