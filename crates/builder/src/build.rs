@@ -3,11 +3,13 @@
 use crate::cache::Kept;
 use crate::classic::{self, address::Address};
 use crate::container::{self, Deadline};
-use crate::detect::{self, Buildpack};
+use crate::described::{self, Chosen};
+use crate::detect::Buildpack;
 use crate::errors::megabytes;
 use crate::languages::Language;
 use crate::output::Output;
 use crate::packages::{self, Packages};
+use crate::project_toml::{self, ProjectToml};
 use crate::request::BuildpackName;
 use crate::stack::{self, Stack};
 use crate::work::Work;
@@ -166,18 +168,12 @@ async fn attempt(
         .await
         .map_err(|error| BuildError::Stack(request.stack.clone(), error))?;
     output.heading(format!("Building on the {} stack", stack.name)).await;
-    let (work, host_env, source_time) = prepare(builder, request).await?;
+    let Prepared { work, host_env, source_time, project } = prepare(builder, request).await?;
     // A mistake there is told before anything takes long; buildpacks may still change it.
     procfile::read(&work.source())?;
 
-    let given = detect::resolve_all(&request.buildpacks, &builder.settings)?;
-    let detected = given.is_empty();
-    let buildpacks = if detected {
-        output.heading("Determining which buildpack to use for this app").await;
-        vec![Buildpack::BuiltIn(detect::language(&work.source())?)]
-    } else {
-        given
-    };
+    let Chosen { buildpacks, entries, found } =
+        described::choose(&work.source(), request, project.as_ref(), &builder.settings, output).await?;
     announce(&buildpacks, output).await;
 
     let groups = group(buildpacks);
@@ -199,26 +195,39 @@ async fn attempt(
         pins: Vec::new(),
     };
     let compiled = compile(&mut context, groups).await?;
-    finish(&context, compiled, detected).await
+    finish(&context, compiled, &entries, found).await
+}
+
+/// What is there before buildpacks are chosen.
+struct Prepared {
+    work: Work,
+    host_env: BTreeMap<String, String>,
+    source_time: u64,
+    project: Option<ProjectToml>,
 }
 
 /// Makes the working directory and unpacks the source into it.
-async fn prepare(
-    builder: &Builder,
-    request: &BuildRequest,
-) -> Result<(Work, BTreeMap<String, String>, u64), BuildError> {
+async fn prepare(builder: &Builder, request: &BuildRequest) -> Result<Prepared, BuildError> {
     let (builder, request) = (builder.clone(), request.clone());
     blocking(move || {
         let work = Work::create(&builder.data, request.build)
             .map_err(BuildError::system("making the build's working directory"))?;
-        let time = source::prepare(&builder, &request, &work.source())?;
-        let env = builder
+        let source_time = source::prepare(&builder, &request, &work.source())?;
+        let project = project_toml::read(&work.source())?;
+        let mut variables = request.config_vars.clone();
+        if let Some(project) = &project {
+            project.apply(&work.source())?;
+            for (name, value) in &project.env {
+                variables.0.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+        }
+        let host_env = builder
             .settings
             .host
             .install(&work.inside("host"))
-            .and_then(|env| work.write_env(&request.config_vars).map(|()| env))
+            .and_then(|env| work.write_env(&variables).map(|()| env))
             .map_err(BuildError::system("writing the build's settings"))?;
-        Ok((work, env, time))
+        Ok(Prepared { work, host_env, source_time, project })
     })
     .await
 }
@@ -292,7 +301,8 @@ async fn compile(context: &mut Context<'_>, groups: Vec<Group>) -> Result<Compil
 async fn finish(
     context: &Context<'_>,
     compiled: Compiled,
-    detected: bool,
+    entries: &[BuildpackRef],
+    found: bool,
 ) -> Result<BuildOutcome, BuildError> {
     let (request, output) = (context.request, context.output);
     let run_packages = packages::layer(context, context.stack.run, &context.run_packages).await?;
@@ -315,19 +325,20 @@ async fn finish(
         checksum: format!("SHA256:{}", app.digest.hex()),
         size,
         process_types,
-        buildpacks: if detected { compiled.used } else { given(request, compiled.used) },
-        detected,
+        buildpacks: as_written(entries, compiled.used),
+        detected: found,
         description: compiled.description,
         config_vars: compiled.config_vars,
         stack: context.stack.name.clone(),
     })
 }
 
-/// What was used, as the user wrote it.
-fn given(request: &BuildRequest, used: Vec<BuildpackName>) -> Vec<BuildpackName> {
-    let entries = request.buildpacks.iter().cloned();
-    let named = entries.zip(used).map(|(entry, used)| BuildpackName { buildpack: entry, ..used });
-    named.collect()
+/// What was used, as somebody wrote it, if anybody did.
+fn as_written(entries: &[BuildpackRef], mut used: Vec<BuildpackName>) -> Vec<BuildpackName> {
+    for (entry, used) in entries.iter().zip(&mut used) {
+        used.buildpack = entry.clone();
+    }
+    used
 }
 
 async fn pack_app(context: &Context<'_>, tree: PathBuf) -> Result<Layer, BuildError> {

@@ -6,10 +6,12 @@
 use crate::classic::release::BadRelease;
 use crate::languages::Language;
 use crate::output::Output;
+use crate::project_toml::BadProject;
 use crate::registry::RegistryError;
 use crate::slugignore::BadPattern;
 use crate::stack::StackError;
 use domain::NameError;
+use domain::app_json::AppJsonError;
 use engine::EngineError;
 use image::{StoreError, UnpackError};
 use std::time::Duration;
@@ -23,6 +25,10 @@ pub enum BuildError {
     Procfile(#[source] NameError),
     #[error(".slugignore is not valid")]
     SlugIgnore(#[source] BadPattern),
+    #[error("app.json is not valid")]
+    AppJson(#[source] AppJsonError),
+    #[error("project.toml is not valid")]
+    ProjectToml(#[source] BadProject),
     #[error("a file of the app cannot be read")]
     AppFile(#[source] std::io::Error),
     #[error("no language was detected")]
@@ -162,6 +168,16 @@ impl BuildError {
                 "The .slugignore of this app is not valid.",
                 sentence(error),
                 "Write one pattern a line, as in .gitignore but without `!`.",
+            ),
+            Self::AppJson(error) => Words::new(
+                "The app.json of this app is not valid.",
+                sentence(error),
+                "Fix it there, delete the file, or choose buildpacks with `heroku buildpacks:set`, so that the\nbuild does not ask it.",
+            ),
+            Self::ProjectToml(error) => Words::new(
+                "The project.toml of this app is not valid.",
+                sentence(error),
+                "Fix it there, or delete the file.",
             ),
             Self::AppFile(error) => Words::new(
                 "A file that describes this app could not be read.",

@@ -40,9 +40,9 @@ pub struct BuildOutcome {
     pub size: u64,
     /// The Procfile's over the last buildpack's defaults.
     pub process_types: BTreeMap<ProcessType, String>,
-    /// What was used, in order. After a detection, the buildpack that an app is to keep.
+    /// What was used, in order.
     pub buildpacks: Vec<BuildpackName>,
-    /// Whether `buildpacks` was found out and not given.
+    /// Whether `buildpacks` was found in the app and not given, so that the app is to keep them.
     pub detected: bool,
     /// What the last buildpack calls the app, for example `Node.js`.
     pub description: String,

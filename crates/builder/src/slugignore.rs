@@ -22,10 +22,34 @@ pub(crate) fn apply(tree: &Path) -> Result<u64, BuildError> {
     let Some(bytes) = source::read_file(tree, ".slugignore")? else { return Ok(0) };
     let text = std::str::from_utf8(&bytes).map_err(|_| BuildError::SlugIgnore(BadPattern::NotText))?;
     let matcher = parse(tree, text).map_err(BuildError::SlugIgnore)?;
-    let mut removed = 0;
-    prune(tree, tree, &matcher, &mut removed)
-        .map_err(BuildError::system("removing what .slugignore names"))?;
-    Ok(removed)
+    prune(tree, &|path, is_directory| Fate::of(matcher.matched(path, is_directory).is_ignore()))
+        .map_err(BuildError::system("removing what .slugignore names"))
+}
+
+/// What becomes of a file or directory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Of a directory: with everything in it.
+    Remove,
+    /// Of a directory: what is in it is asked for in turn.
+    Look,
+    /// With everything in it.
+    Keep,
+    /// As `Look`; and then the directory itself, if nothing is left in it.
+    RemoveIfEmpty,
+}
+
+impl Fate {
+    /// Of what is matched by patterns of what is not wanted.
+    pub(crate) fn of(is_ignored: bool) -> Self {
+        if is_ignored { Self::Remove } else { Self::Look }
+    }
+}
+
+/// Removes from `tree` what `fate` says, by path inside it and whether it is a directory; returns how
+/// many files and directories went. Links are removed, never followed.
+pub(crate) fn prune(tree: &Path, fate: &dyn Fn(&Path, bool) -> Fate) -> std::io::Result<u64> {
+    prune_below(tree, tree, fate)
 }
 
 fn parse(root: &Path, text: &str) -> Result<ignore::gitignore::Gitignore, BadPattern> {
@@ -44,29 +68,35 @@ fn parse(root: &Path, text: &str) -> Result<ignore::gitignore::Gitignore, BadPat
     builder.build().map_err(|error| BadPattern::Glob { line: last, why: error.to_string() })
 }
 
-fn prune(
-    root: &Path,
-    directory: &Path,
-    matcher: &ignore::gitignore::Gitignore,
-    removed: &mut u64,
-) -> std::io::Result<()> {
+fn prune_below(root: &Path, directory: &Path, fate: &dyn Fn(&Path, bool) -> Fate) -> std::io::Result<u64> {
+    let mut removed = 0;
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;
         let path = entry.path();
         let is_directory = entry.file_type()?.is_dir();
         let inside = path.strip_prefix(root).unwrap_or(&path);
-        if matcher.matched(inside, is_directory).is_ignore() {
-            *removed += 1;
-            if is_directory {
+        match fate(inside, is_directory) {
+            Fate::Keep => {}
+            Fate::Remove if is_directory => {
+                removed += 1;
                 std::fs::remove_dir_all(&path)?;
-            } else {
+            }
+            Fate::Remove => {
+                removed += 1;
                 std::fs::remove_file(&path)?;
             }
-        } else if is_directory {
-            prune(root, &path, matcher, removed)?;
+            Fate::Look | Fate::RemoveIfEmpty if !is_directory => {}
+            fate_of_directory => {
+                removed += prune_below(root, &path, fate)?;
+                let empty = fate_of_directory == Fate::RemoveIfEmpty && path.read_dir()?.next().is_none();
+                if empty {
+                    removed += 1;
+                    std::fs::remove_dir(&path)?;
+                }
+            }
         }
     }
-    Ok(())
+    Ok(removed)
 }
 
 #[cfg(test)]

@@ -73,6 +73,11 @@ pub(crate) fn read_file(tree: &Path, name: &str) -> Result<Option<Vec<u8>>, Buil
     image::read_small_file(tree, Path::new(name), limit).map_err(BuildError::AppFile)
 }
 
+/// A file's text, or the line on which it is none.
+pub(crate) fn text_of(bytes: &[u8]) -> Result<&str, usize> {
+    std::str::from_utf8(bytes).map_err(|error| bytes[..error.valid_up_to()].split(|b| *b == b'\n').count())
+}
+
 /// Whether a tree has such a regular file, possibly through links that stay inside.
 pub(crate) fn has_file(tree: &Path, name: &str) -> bool {
     // A file too large to read is there nevertheless.
@@ -82,6 +87,13 @@ pub(crate) fn has_file(tree: &Path, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_text_is_told_by_its_line() {
+        assert_eq!(text_of("a\né".as_bytes()), Ok("a\né"));
+        assert_eq!(text_of(b"\xff"), Err(1));
+        assert_eq!(text_of(b"a\nb\n\xc3"), Err(3));
+    }
 
     #[test]
     fn a_description_is_short() {

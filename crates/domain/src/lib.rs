@@ -5,6 +5,7 @@
 //! can be built here is valid: names are parsed once, at the edge, and carried as types.
 
 pub mod app;
+pub mod app_json;
 pub mod build;
 pub mod digest;
 pub mod dyno;
@@ -19,6 +20,7 @@ pub mod size;
 pub mod user;
 
 pub use app::{App, BuildpackRef, Chore, ChoreKind, Collaborator, Domain, Drain};
+pub use app_json::AppJson;
 pub use build::{Build, BuildStatus, Source};
 pub use digest::Digest;
 pub use dyno::{Dyno, DynoKind, DynoState};

@@ -79,6 +79,26 @@ async fn mistakes_are_told_before_a_container_is_started() {
     for (files, buildpacks, words) in [
         (&[("README", "hi")][..], &[][..], "No default language could be detected"),
         (&[("Procfile", "web: a\nweb: b")][..], &[CLASSIC][..], "web is declared twice"),
+        (
+            &[("package.json", "{}"), ("app.json", "{\n\"env\": 1}")][..],
+            &[][..],
+            "Line 2, column 8 (env): invalid type: integer `1`, expected a map",
+        ),
+        (
+            &[("app.json", "{\"buildpacks\": [{\"url\": \"heroku/cobol\"}]}")][..],
+            &[][..],
+            "There is no buildpack heroku/cobol",
+        ),
+        (
+            &[("project.toml", "[_]\nschema-version = \"9\"")][..],
+            &[CLASSIC][..],
+            "Line 2, column 18: schema-version",
+        ),
+        (
+            &[("project.toml", "[[io.buildpacks.group]]\nid = \"heroku/cobol\"")][..],
+            &[][..],
+            "There is no buildpack heroku/cobol",
+        ),
         (&[("a", ""), (".slugignore", "!a")][..], &[CLASSIC][..], "negation"),
         (&[("a", "")][..], &["heroku/cobol"][..], "There is no buildpack heroku/cobol"),
         (&[("a", "")][..], &["heroku/nodejs"][..], "App not compatible with buildpack: heroku/nodejs"),
@@ -91,6 +111,64 @@ async fn mistakes_are_told_before_a_container_is_started() {
     let stack = BuildRequest { stack: "kigo-1".into(), ..world.request(&[("a", "")], &[]) };
     assert!(world.fail(stack).await.1.contains("There is no stack kigo-1."));
     assert_eq!(world.starts(), 0);
+}
+
+#[tokio::test]
+async fn buildpacks_are_those_chosen_or_those_that_the_app_names() {
+    let app_json = (
+        "app.json",
+        r#"{"buildpacks": [{"url": "file:///srv/buildpacks/a"}, {"url": "file:///srv/buildpacks/b"}]}"#,
+    );
+    let project = ("project.toml", "[[io.buildpacks.group]]\nid = \"heroku/python\"\n");
+    for (files, buildpacks, words) in [
+        (
+            &[app_json, project][..],
+            &[][..],
+            "Using the buildpacks that app.json names\n-----> Using buildpacks:\n       1. file:///srv/buildpacks/a\n       2. file:///srv/buildpacks/b\n",
+        ),
+        (
+            &[app_json][..],
+            &[CLASSIC][..],
+            "Building on the kigo-13 stack\n-----> Using buildpack: file:///srv/buildpacks/one\n",
+        ),
+        (
+            &[project][..],
+            &[][..],
+            "Using the buildpacks that project.toml names\n-----> Using buildpack: heroku/python\n",
+        ),
+        (&[("app.json", "{}"), ("package.json", "{")][..], &[][..], "Using buildpack: heroku/nodejs\n"),
+        (
+            &[("app.json", "{\"expo\": 1}"), ("a", "")][..],
+            &[CLASSIC][..],
+            " !     app.json has keys without a meaning here: expo\n",
+        ),
+        (
+            &[("app.json", "{"), ("a", "")][..],
+            &[CLASSIC][..],
+            " !     app.json is not valid: line 1, column 1: EOF while parsing an object.\n !     This build does not need it",
+        ),
+    ] {
+        let world = World::new();
+        world.engine.script(|_| vec![Step::Exit(1)]);
+        let text = world.fail(world.request(files, buildpacks)).await.1;
+        assert!(text.contains(words), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn project_toml_sets_variables_that_config_vars_do_not() {
+    let world = World::new();
+    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let keep = Arc::clone(&seen);
+    world.engine.script(move |spec| {
+        let env = spec.mounts[0].source.join("env");
+        let read = |name: &str| std::fs::read_to_string(env.join(name)).unwrap();
+        *keep.lock().unwrap() = vec![read("SECRET"), read("MODE")];
+        vec![Step::Exit(1)]
+    });
+    let project = "[[io.buildpacks.build.env]]\nname = \"MODE\"\nvalue = \"fast\"\n\n[[io.buildpacks.build.env]]\nname = \"SECRET\"\nvalue = \"no\"\n";
+    world.fail(world.request(&[("project.toml", project), ("a", "")], &[CLASSIC])).await;
+    assert_eq!(*seen.lock().unwrap(), ["s3cret", "fast"]);
 }
 
 #[tokio::test]

@@ -38,6 +38,8 @@ fn errors() -> Vec<BuildError> {
         }),
         BuildError::Procfile(NameError("Procfile line 2: the process type web has no command".into())),
         BuildError::SlugIgnore(BadPattern::Negation { line: 3 }),
+        BuildError::AppJson(domain::AppJson::parse("{\n  \"env\": []\n}").unwrap_err()),
+        BuildError::ProjectToml(crate::project_toml::bad("\n[_]\n", 1, "something")),
         BuildError::AppFile(io::Error::new(io::ErrorKind::InvalidData, "Procfile is not a regular file")),
         BuildError::NoLanguage,
         BuildError::TooManyBuildpacks(32),
