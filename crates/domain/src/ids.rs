@@ -42,6 +42,8 @@ ids! {
     AccountId
     /// An app.
     AppId
+    /// A setup of an app from an `app.json`.
+    AppSetupId
     /// An OAuth authorization, of which the token is the usable part.
     AuthorizationId
     /// A build.

@@ -6,6 +6,7 @@
 
 pub mod app;
 pub mod app_json;
+pub mod app_setup;
 pub mod build;
 pub mod digest;
 pub mod dyno;
@@ -21,6 +22,7 @@ pub mod user;
 
 pub use app::{App, BuildpackRef, Chore, ChoreKind, Collaborator, Domain, Drain};
 pub use app_json::AppJson;
+pub use app_setup::{AppSetup, SetupOverrides, SetupPlan, SetupStatus};
 pub use build::{Build, BuildStatus, Source};
 pub use digest::Digest;
 pub use dyno::{Dyno, DynoKind, DynoState};

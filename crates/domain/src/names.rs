@@ -106,6 +106,11 @@ impl ProcessType {
         Self("release".into())
     }
 
+    /// The type of the one-off that runs a setup's `postdeploy` script.
+    pub fn postdeploy() -> Self {
+        Self("postdeploy".into())
+    }
+
     /// Whether this is the routed type.
     pub fn is_web(&self) -> bool {
         self.0 == "web"

@@ -198,6 +198,13 @@ pub(crate) async fn on_app(tx: &mut Tx, app: domain::AppId) -> Result<Vec<Accoun
     Ok(accounts)
 }
 
+/// Stands for an account that was deleted after its owner had asked for something.
+pub(crate) fn gone(ops: &Ops, id: AccountId) -> Account {
+    let now = ops.now();
+    let email = "deleted-user".into();
+    Account { id, email, name: None, admin: false, created_at: now, updated_at: now, last_login: None }
+}
+
 /// An account as other resources mention it, also after its end.
 pub(crate) async fn mention(tx: &mut Tx, id: AccountId) -> Result<crate::UserRef> {
     let account = store::accounts::by_id(tx, id).await?;

@@ -34,6 +34,19 @@ pub struct Update {
 
 /// Makes an app. It is there, with its default domain, when this returns.
 pub async fn create(ops: &Ops, actor: &Actor, input: Create) -> Result<AppInfo> {
+    let mut write = ops.store().write().await?;
+    let (app, lines) = insert(ops, &mut write, actor, input).await?;
+    ops.commit(write, app.id, lines).await?;
+    Ok(AppInfo { app, owner: actor.account.clone() })
+}
+
+/// Adds an app, and returns it with what its log is to say.
+pub(crate) async fn insert(
+    ops: &Ops,
+    write: &mut Write,
+    actor: &Actor,
+    input: Create,
+) -> Result<(App, Vec<String>)> {
     actor.require(Permission::Write)?;
     if let Some(region) = &input.region {
         regions::info(region).map_err(|_| Error::invalid(format!("Region {region:?} does not exist.")))?;
@@ -41,8 +54,7 @@ pub async fn create(ops: &Ops, actor: &Actor, input: Create) -> Result<AppInfo> 
     let stack = stacks::check(input.stack.as_deref().unwrap_or(&ops.settings().default_stack))?;
     let wanted = input.name.as_deref().map(AppName::parse).transpose()?;
 
-    let mut write = ops.store().write().await?;
-    let name = free_name(&mut write, wanted).await?;
+    let name = free_name(write, wanted).await?;
     let now = ops.now();
     let mut app = App {
         id: AppId::new(),
@@ -59,7 +71,7 @@ pub async fn create(ops: &Ops, actor: &Actor, input: Create) -> Result<AppInfo> 
         created_at: now,
         updated_at: now,
     };
-    store::apps::insert(&mut write, &app).await?;
+    store::apps::insert(write, &app).await?;
     let place = Collaborator {
         id: CollaboratorId::new(),
         app: app.id,
@@ -67,8 +79,8 @@ pub async fn create(ops: &Ops, actor: &Actor, input: Create) -> Result<AppInfo> 
         created_at: now,
         updated_at: now,
     };
-    store::collaborators::insert(&mut write, &place).await?;
-    domains::insert_default(ops, &mut write, &app).await?;
+    store::collaborators::insert(write, &place).await?;
+    domains::insert_default(ops, write, &app).await?;
     let mut lines = Vec::new();
     for (description, trigger) in
         [("Initial release", Trigger::Platform), ("Enable Logplex", Trigger::Platform)]
@@ -80,10 +92,9 @@ pub async fn create(ops: &Ops, actor: &Actor, input: Create) -> Result<AppInfo> 
             config: None,
             trigger,
         };
-        lines.extend(releases::insert(ops, &mut write, &mut app, new).await?.lines);
+        lines.extend(releases::insert(ops, write, &mut app, new).await?.lines);
     }
-    ops.commit(write, app.id, lines).await?;
-    Ok(AppInfo { app, owner: actor.account.clone() })
+    Ok((app, lines))
 }
 
 /// One app.

@@ -176,7 +176,8 @@ pub async fn forget_old(ops: &Ops, app: AppId, keep: usize) -> Result<Vec<BuildI
     Ok(old)
 }
 
-fn blank(ops: &Ops, app: &App, user: &Account, source_url: String) -> Build {
+/// A build that was asked for and of whose source nothing is known yet.
+pub(crate) fn blank(ops: &Ops, app: &App, user: &Account, source_url: String) -> Build {
     let now = ops.now();
     Build {
         id: BuildId::new(),
@@ -225,7 +226,7 @@ async fn insert(ops: &Ops, mut write: Write, actor: &Actor, app: App, build: Bui
 
 /// If the address is that of an uploaded source, the blob it stands for; otherwise it must be one that
 /// can be downloaded from.
-async fn uploaded_source(tx: &mut Tx, address: &str) -> Result<Option<Digest>> {
+pub(crate) async fn uploaded_source(tx: &mut Tx, address: &str) -> Result<Option<Digest>> {
     let bad = || Error::invalid("source_blob.url must be an http:// or https:// address of a tar archive.");
     let url = Url::parse(address).map_err(|_| bad())?;
     if !matches!(url.scheme(), "http" | "https") || address.len() > 8192 {

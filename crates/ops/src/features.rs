@@ -82,6 +82,11 @@ pub async fn is_enabled(tx: &mut Tx, app: AppId, name: &str) -> Result<bool> {
     Ok(store::features::of(tx, app).await?.get(name).is_some_and(|(enabled, _)| *enabled))
 }
 
+/// Whether there is a feature of this name.
+pub(crate) fn exists(name: &str) -> bool {
+    FEATURES.iter().any(|feature| feature.name == name)
+}
+
 fn no_such_feature() -> Error {
     Error::NotFound { resource: "feature", message: "Couldn't find that feature.".into() }
 }

@@ -1,8 +1,10 @@
 //! The formation: how many dynos of each process type, and how large. Scaling makes no release.
 
 use crate::{Actor, AppRef, Error, Ops, Result, access, text};
+use domain::app_json::FormationEntry;
 use domain::{App, DynoSize, Formation, FormationId, ProcessType, Slug};
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use store::{Tx, Write};
 
 /// A formation row with the app it belongs to.
@@ -113,6 +115,42 @@ fn change(row: &mut Formation, update: &Update, max: u32) -> Result<()> {
     }
     row.quantity = wanted;
     Ok(())
+}
+
+/// Scales and resizes an app as its `app.json` says. Returns the log's words if that changed anything,
+/// or why it cannot be; then nothing was changed.
+pub(crate) async fn set_up(
+    ops: &Ops,
+    write: &mut Write,
+    app: &App,
+    wanted: &BTreeMap<ProcessType, FormationEntry>,
+) -> Result<std::result::Result<Option<String>, String>> {
+    let mut rows = store::formation::list(write, app.id).await?;
+    let before = rows.clone();
+    for (process_type, entry) in wanted {
+        let Some(row) = rows.iter_mut().find(|row| row.process_type == *process_type) else {
+            let known: Vec<_> = before.iter().map(|row| row.process_type.as_str()).collect();
+            let known = if known.is_empty() { "none".into() } else { known.join(", ") };
+            return Ok(Err(format!("the app has no process type {process_type}. It has: {known}.")));
+        };
+        let update = Update {
+            process_type: process_type.to_string(),
+            quantity: entry.quantity.map(|quantity| Quantity::Absolute(quantity.into())),
+            size: entry.size.map(|size| size.to_string()),
+        };
+        if let Err(error) = change(row, &update, ops.settings().max_quantity) {
+            return Ok(Err(error.to_string()));
+        }
+    }
+    let changed: Vec<_> = rows.iter_mut().zip(&before).filter(|(row, old)| *row != *old).collect();
+    if changed.is_empty() {
+        return Ok(Ok(None));
+    }
+    for (row, _) in changed {
+        row.updated_at = ops.now();
+        store::formation::update(write, row).await?;
+    }
+    Ok(Ok(Some(scaled(&rows))))
 }
 
 /// Makes the formation fit a slug that becomes current: new process types start at 0, or `web` at 1 on

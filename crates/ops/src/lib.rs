@@ -9,6 +9,7 @@
 
 pub mod accounts;
 pub mod actor;
+pub mod app_setups;
 pub mod apps;
 pub mod authorizations;
 pub mod buildpacks;

@@ -8,6 +8,7 @@ pub enum Table {
     Accounts,
     /// Apps with their config vars, features, buildpacks and collaborators.
     Apps,
+    AppSetups,
     Builds,
     Chores,
     Domains,

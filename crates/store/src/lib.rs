@@ -10,6 +10,7 @@
 //! sealed here on their way in (see [`seal`]) and never leave in an error or a log line.
 
 pub mod accounts;
+pub mod app_setups;
 pub mod apps;
 pub mod authorizations;
 pub mod buildpacks;

@@ -1,9 +1,9 @@
 //! The values in an `app.json` that are more than a text.
 
 use crate::{BuildpackRef, DynoSize, NameError, ProcessType};
-use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
@@ -46,10 +46,10 @@ pub struct Addon {
 }
 
 /// One of `formation`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FormationEntry {
-    #[serde(deserialize_with = "quantity")]
+    #[serde(deserialize_with = "quantity", skip_serializing_if = "Option::is_none")]
     pub quantity: Option<u32>,
     #[serde(deserialize_with = "size")]
     pub size: Option<DynoSize>,
@@ -70,7 +70,7 @@ pub struct Scripts {
 }
 
 /// One of `scripts`: a command, or an object.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Script {
     pub command: String,
     pub size: Option<DynoSize>,

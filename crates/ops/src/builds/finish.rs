@@ -1,10 +1,10 @@
 //! The end of a build, and the release it makes.
 
 use crate::releases::{self, Trigger};
-use crate::{Error, Ops, Result, config_vars, random};
+use crate::{Error, Ops, Result, accounts, config_vars, random};
 use domain::{
-    Account, AccountId, App, Build, BuildId, BuildStatus, BuildpackRef, ConfigVars, Digest, ProcessType,
-    Release, Slug, SlugId,
+    Account, App, Build, BuildId, BuildStatus, BuildpackRef, ConfigVars, Digest, ProcessType, Release, Slug,
+    SlugId,
 };
 use std::collections::BTreeMap;
 use store::{Tx, Write};
@@ -57,7 +57,7 @@ pub async fn finish(ops: &Ops, id: BuildId, outcome: Outcome) -> Result<Option<F
         Outcome::Succeeded(success) if !build.cancel_requested => {
             let user = store::accounts::by_id(&mut write, build.user).await?;
             // Who deleted their account meanwhile did want this release.
-            let user = user.unwrap_or_else(|| gone(ops, build.user));
+            let user = user.unwrap_or_else(|| accounts::gone(ops, build.user));
             let slug = insert_slug(ops, &mut write, &build, &success).await?;
             made = release(ops, &mut write, &mut app, &build, &user, &slug, *success).await?;
             ended = made.last().map(|made| (made.release.id, slug.id));
@@ -85,12 +85,6 @@ async fn finished(tx: &mut Tx, id: BuildId) -> Result<Finished> {
         None => None,
     };
     Ok(Finished { build, release })
-}
-
-fn gone(ops: &Ops, id: AccountId) -> Account {
-    let now = ops.now();
-    let email = "deleted-user".into();
-    Account { id, email, name: None, admin: false, created_at: now, updated_at: now, last_login: None }
 }
 
 async fn insert_slug(ops: &Ops, write: &mut Write, build: &Build, success: &Success) -> Result<Slug> {
