@@ -3,6 +3,7 @@
 
 pub(crate) mod account;
 pub(crate) mod app_features;
+pub(crate) mod app_setups;
 pub(crate) mod apps;
 pub(crate) mod authorizations;
 pub(crate) mod buildpacks;

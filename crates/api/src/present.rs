@@ -2,6 +2,7 @@
 
 mod account;
 mod app;
+mod app_setup;
 mod build;
 mod dyno;
 mod place;
@@ -9,6 +10,7 @@ mod release;
 
 pub(crate) use account::{account, authorization, collaborator, key, session};
 pub(crate) use app::{app, buildpacks, domain, feature, log_drain};
+pub(crate) use app_setup::app_setup;
 pub(crate) use build::{build, slug, source};
 pub(crate) use dyno::{dyno, dyno_size, formation};
 pub(crate) use place::{SINCE, generation, region, stable_id, stack};

@@ -1,7 +1,7 @@
 //! The table of contents: every path, and the layers that requests to it pass.
 
 use crate::handlers::{
-    account, app_features, apps, authorizations, buildpacks, builds, collaborators, config_vars, domains,
+    account, app_features, app_setups, apps, authorizations, buildpacks, builds, collaborators, config_vars, domains,
     dynos, empty, formation, keys, log_drains, log_sessions, places, registry, releases, sessions, slugs,
     sources, status,
 };
@@ -87,6 +87,8 @@ fn app_routes() -> Router<Api> {
     Router::new()
         .route("/apps", get(apps::list).post(apps::create))
         .route("/users/{user}/apps", get(apps::list_of_user))
+        .route("/app-setups", post(app_setups::create))
+        .route("/app-setups/{setup}", get(app_setups::info))
         .route("/filters/apps", post(apps::filter))
         .route("/apps/{app}", get(apps::info).patch(apps::update).delete(apps::delete))
         .route("/apps/{app}/available-stacks", get(places::stacks_of_app))

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use domain::{BuildId, Digest, ReleaseId, Slug};
+use domain::{AppSetupId, BuildId, Digest, ReleaseId, Slug};
 use futures_util::stream::BoxStream;
 use std::io;
 
@@ -16,9 +16,11 @@ pub enum OutputOf {
     Build(BuildId),
     /// The output of a release's command.
     Release(ReleaseId),
+    /// The output of a setup's `postdeploy`.
+    Setup(AppSetupId),
 }
 
-/// The text that builds and release commands print.
+/// The text that builds, release commands and scripts of setups print.
 #[async_trait]
 pub trait Outputs: Send + Sync + 'static {
     /// Everything from byte `offset` on, and then what comes, until the build or command is over.

@@ -7,13 +7,17 @@
 use crate::detect::{self, Buildpack};
 use crate::output::Output;
 use crate::project_toml::{self, ProjectToml};
-use crate::{BuildError, BuildRequest, Settings, source};
-use domain::BuildpackRef;
+use crate::work::Work;
+use crate::{BuildError, BuildRequest, Builder, Settings, source};
 use domain::app_json::{self, AppJson, AppJsonError, Parsed};
+use domain::{BuildId, BuildpackRef, Digest};
 use std::path::Path;
 
 /// Of a file that is something else.
 pub(crate) const NOT_TEXT: &str = "it is not UTF-8 text";
+
+/// What an `app.json` says, or what is wrong with it.
+pub type AppJsonResult = Result<Parsed, AppJsonError>;
 
 /// The buildpacks of a build, and who chose them.
 pub(crate) struct Chosen {
@@ -25,11 +29,19 @@ pub(crate) struct Chosen {
 }
 
 /// Reads an `app.json`; `None` if there is none.
-pub(crate) fn read(tree: &Path) -> Result<Option<Result<Parsed, AppJsonError>>, BuildError> {
+pub(crate) fn read(tree: &Path) -> Result<Option<AppJsonResult>, BuildError> {
     let Some(bytes) = source::read_file(tree, app_json::FILE)? else { return Ok(None) };
     let not_text = |line| AppJsonError { line, column: 1, path: String::new(), why: NOT_TEXT.into() };
     let text = source::text_of(&bytes).map_err(not_text);
     Ok(Some(text.and_then(AppJson::parse)))
+}
+
+/// Reads that of a source, in a working directory of its own.
+pub(crate) fn of_source(builder: &Builder, source: Digest) -> Result<Option<AppJsonResult>, BuildError> {
+    let work = Work::create(&builder.data, BuildId::new())
+        .map_err(BuildError::system("making a working directory"))?;
+    source::unpack_into(builder, source, &work.source())?;
+    read(&work.source())
 }
 
 /// Chooses the buildpacks: those the request names, else those of `app.json`, else those of
@@ -65,11 +77,7 @@ pub(crate) async fn choose(
 }
 
 /// Tells what is wrong with an `app.json`, and fails if it is `followed`.
-async fn tell(
-    read: Option<Result<Parsed, AppJsonError>>,
-    followed: bool,
-    output: &Output,
-) -> Result<AppJson, BuildError> {
+async fn tell(read: Option<AppJsonResult>, followed: bool, output: &Output) -> Result<AppJson, BuildError> {
     match read {
         None => Ok(AppJson::default()),
         Some(Ok(Parsed { app_json, unknown })) => {

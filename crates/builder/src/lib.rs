@@ -34,6 +34,7 @@ mod work;
 
 pub use build::build;
 pub use classic::release::BadRelease;
+pub use described::AppJsonResult;
 pub use errors::{BuildError, Explain};
 pub use host::HostSettings;
 pub use languages::built_in;
@@ -66,6 +67,12 @@ impl Builder {
     pub fn new(engine: Arc<dyn Engine>, images: ImageStore, data: PathBuf, settings: Settings) -> Self {
         let settings = Arc::new(settings);
         Self { engine, images, data, settings, apt: Arc::default(), sharing: Arc::default() }
+    }
+
+    /// The `app.json` of a source that is in the store; `None` if it has none.
+    pub async fn app_json(&self, source: domain::Digest) -> Result<Option<AppJsonResult>, BuildError> {
+        let builder = self.clone();
+        build::blocking(move || described::of_source(&builder, source)).await
     }
 
     /// Removes what builds left that a killed server was making: containers and working

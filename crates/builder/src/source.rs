@@ -1,6 +1,7 @@
 //! The source of a build: an archive that a stranger sent becomes a directory.
 
 use crate::{BuildError, BuildRequest, Builder, slugignore};
+use domain::Digest;
 use image::{UnpackOptions, unpack};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
@@ -25,10 +26,7 @@ const DESCRIPTION_LIMIT: u64 = 256 << 10;
 /// Unpacks the source of `request` into the empty directory `tree` and removes what the app's
 /// `.slugignore` names. Returns the time of the newest file, in seconds since 1970.
 pub(crate) fn prepare(builder: &Builder, request: &BuildRequest, tree: &Path) -> Result<u64, BuildError> {
-    let blob = builder.images.open_blob(&request.source)?;
-    let mut options = UnpackOptions::source(OWNER, OWNER);
-    options.limits.bytes = builder.settings.source_limit;
-    unpack(std::io::BufReader::new(blob), tree, &options).map_err(BuildError::Source)?;
+    unpack_into(builder, request.source, tree)?;
     // As on Heroku: what is in the repository but belongs to the machine it came from.
     for name in [".git", "tmp", "log"] {
         let path = tree.join(name);
@@ -39,6 +37,15 @@ pub(crate) fn prepare(builder: &Builder, request: &BuildRequest, tree: &Path) ->
     }
     slugignore::apply(tree)?;
     newest(tree).map_err(BuildError::system("reading the times of the source"))
+}
+
+/// Unpacks a source into the empty directory `tree`.
+pub(crate) fn unpack_into(builder: &Builder, source: Digest, tree: &Path) -> Result<(), BuildError> {
+    let blob = builder.images.open_blob(&source)?;
+    let mut options = UnpackOptions::source(OWNER, OWNER);
+    options.limits.bytes = builder.settings.source_limit;
+    unpack(std::io::BufReader::new(blob), tree, &options).map_err(BuildError::Source)?;
+    Ok(())
 }
 
 fn empty(directory: &Path, keep: bool) -> std::io::Result<()> {

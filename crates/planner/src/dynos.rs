@@ -27,6 +27,8 @@ pub struct Desired {
     pub apps: BTreeMap<AppId, AppWish>,
     /// Releases whose command has not ended: the outcome of its dyno is still needed.
     pub pending_releases: BTreeSet<ReleaseId>,
+    /// Dynos that run the script of a setup which has not ended: their outcome is still needed.
+    pub awaited: BTreeSet<DynoId>,
 }
 
 /// What one app is to run.
@@ -222,6 +224,8 @@ pub enum Reason {
     CollectingOutput,
     /// The end of the release command has not been recorded in the release.
     ReleasePending,
+    /// The end of the script has not been recorded in the app's setup.
+    SetupPending,
 }
 
 impl fmt::Display for Reason {
@@ -236,6 +240,7 @@ impl fmt::Display for Reason {
             Self::Stopping => f.write_str("was told to stop"),
             Self::AwaitingClient => f.write_str("waits for its client"),
             Self::CollectingOutput => f.write_str("its last output is being taken over"),
+            Self::SetupPending => f.write_str("the outcome of the app's setup is being recorded"),
             Self::ReleasePending => f.write_str("the outcome of the release command is being recorded"),
         }
     }

@@ -57,6 +57,17 @@ impl Collected {
         self.changes.subscribe()
     }
 
+    /// Whether a dyno's whole output is kept, or its container gone, so that nothing more will come.
+    pub(crate) async fn has_all_of(&self, engine: &dyn Engine, dyno: Uuid) -> Result<bool> {
+        if self.contains(dyno) {
+            return Ok(true);
+        }
+        match engine.observe_one(dyno).await {
+            Err(EngineError::NotFound(_)) => Ok(true),
+            other => other.map(|_| false).map_err(Error::from),
+        }
+    }
+
     pub(crate) fn forget(&self, id: Uuid) {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
@@ -124,16 +135,18 @@ struct Carrier {
     id: Uuid,
     app: AppId,
     process: String,
-    /// The release whose command it runs.
-    release: Option<OutputId>,
+    /// Where its output goes as well: to that of the release or setup whose command it runs.
+    copy_to: Option<OutputId>,
 }
 
-/// A release's output file and how many lines it has.
+/// Such an output's file and how many lines it has.
 type Copy = Option<(OutputWriter, u64)>;
 
 impl Carrier {
     fn new(collect: &Collect, seen: &Observation) -> Option<Self> {
-        let release = seen.labels.get(label::RELEASE).and_then(|id| id.parse().ok()).map(OutputId::Release);
+        let of = |label| seen.labels.get(label);
+        let release = of(label::RELEASE).and_then(|id| id.parse().ok()).map(OutputId::Release);
+        let setup = || of(label::SETUP).and_then(|id| id.parse().ok()).map(OutputId::Setup);
         Some(Self {
             engine: collect.engine.clone(),
             logs: collect.logs.clone(),
@@ -143,7 +156,7 @@ impl Carrier {
             id: seen.id,
             app: app_of(seen)?,
             process: name_of(seen)?.to_string(),
-            release,
+            copy_to: release.or_else(setup),
         })
     }
 
@@ -172,9 +185,9 @@ impl Carrier {
     async fn carry(&self) -> Result<()> {
         loop {
             let kept = self.logs.position(self.app, self.id).await?;
-            let mut copy: Copy = match self.release {
+            let mut copy: Copy = match self.copy_to {
                 Some(id) => {
-                    Some(self.outputs.line_writer(id).await.map_err(Error::io("open a release's output"))?)
+                    Some(self.outputs.line_writer(id).await.map_err(Error::io("open a command's output"))?)
                 }
                 None => None,
             };
@@ -199,7 +212,7 @@ impl Carrier {
                 text.extend_from_slice(&self.log_line(line).message);
                 text.push(b'\n');
             }
-            writer.write(&text).await.map_err(Error::io("write a release's output"))?;
+            writer.write(&text).await.map_err(Error::io("write a command's output"))?;
             *lines = last.max(*lines);
         }
         let lines = batch.iter().map(|line| (line.sequence, self.log_line(line))).collect();

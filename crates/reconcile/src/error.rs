@@ -16,6 +16,8 @@ pub enum Error {
     Logs(#[from] logs::Error),
     #[error("the image store failed")]
     Images(#[from] image::StoreError),
+    #[error("the builder failed")]
+    Build(#[from] builder::BuildError),
     #[error("could not {doing}")]
     Io {
         doing: String,

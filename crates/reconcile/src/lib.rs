@@ -17,6 +17,7 @@ mod metrics;
 mod output;
 mod releases;
 mod routes;
+mod setups;
 mod spec;
 mod sweep;
 #[cfg(test)]
@@ -28,7 +29,7 @@ pub use error::{Error, Result};
 pub use output::{OutputId, OutputStream, OutputWriter, Outputs};
 
 use async_trait::async_trait;
-use builder::{BuildError, BuildOutcome, BuildRequest, Builder, Output};
+use builder::{AppJsonResult, BuildError, BuildOutcome, BuildRequest, Builder, Output};
 use collect::Collected;
 use domain::route::RouteTable;
 use domain::{AppId, Digest, DynoId};
@@ -68,6 +69,9 @@ pub trait Build: Send + Sync + 'static {
         output: Output,
     ) -> std::result::Result<BuildOutcome, BuildError>;
 
+    /// See [`Builder::app_json`].
+    async fn app_json(&self, source: Digest) -> std::result::Result<Option<AppJsonResult>, BuildError>;
+
     /// See [`Builder::sweep`].
     async fn sweep(&self) -> std::result::Result<(), BuildError>;
 
@@ -86,6 +90,10 @@ impl Build for Builder {
         output: Output,
     ) -> std::result::Result<BuildOutcome, BuildError> {
         builder::build(self, request, output).await
+    }
+
+    async fn app_json(&self, source: Digest) -> std::result::Result<Option<AppJsonResult>, BuildError> {
+        Self::app_json(self, source).await
     }
 
     async fn sweep(&self) -> std::result::Result<(), BuildError> {
@@ -212,7 +220,8 @@ impl Starter {
             self.nudged_by(&[Table::Apps, Table::Formation, Table::Releases, Table::Dynos, Table::Domains]);
         self.start(publisher.clone(), nudge);
 
-        let nudge = self.nudged_by(&[Table::Apps, Table::Formation, Table::Releases, Table::Dynos]);
+        let nudge =
+            self.nudged_by(&[Table::Apps, Table::Formation, Table::Releases, Table::Dynos, Table::AppSetups]);
         nudge.on(engine.changes(), &self.shutdown);
         nudge.on(collected.changes(), &self.shutdown);
         let dynos = dynos::Dynos {
@@ -246,10 +255,27 @@ impl Starter {
             ops: ops.clone(),
             engine: engine.clone(),
             outputs: outputs.clone(),
-            collected,
+            collected: collected.clone(),
             closed: false,
         };
         self.start(releases, nudge);
+
+        let nudge = self.nudged_by(&[Table::AppSetups, Table::Builds, Table::Releases, Table::Dynos]);
+        nudge.on(collected.changes(), &self.shutdown);
+        let setups = setups::Setups {
+            ops: ops.clone(),
+            engine: engine.clone(),
+            builder: builder.clone(),
+            images: images.clone(),
+            outputs: outputs.clone(),
+            settings: settings.clone(),
+            collected,
+            nudge: nudge.clone(),
+            shutdown: self.shutdown.clone(),
+            children: self.children.clone(),
+            readers: std::collections::HashMap::new(),
+        };
+        self.start(setups, nudge);
 
         let nudge = self.nudged_by(&[Table::Builds]);
         let worker = builds::Worker {

@@ -1,10 +1,10 @@
-//! The text that builds and release commands print: written once, followed by many.
+//! The text that builds, release commands and scripts of setups print: written once, followed by many.
 //!
 //! Each has a file that only grows and a marker beside it once nothing more comes, so that a reader
 //! can begin anywhere, come back after a restart of the server, and knows when it is over.
 
 use bytes::Bytes;
-use domain::{BuildId, ReleaseId};
+use domain::{AppSetupId, BuildId, ReleaseId};
 use std::collections::HashMap;
 use std::io::{self, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -30,6 +30,8 @@ pub enum OutputId {
     Build(BuildId),
     /// The output of a release's command.
     Release(ReleaseId),
+    /// The output of a setup's `postdeploy`.
+    Setup(AppSetupId),
 }
 
 impl OutputId {
@@ -37,6 +39,7 @@ impl OutputId {
         match self {
             Self::Build(id) => data.join("builds").join(id.to_string()),
             Self::Release(id) => data.join("releases").join(id.to_string()),
+            Self::Setup(id) => data.join("setups").join(id.to_string()),
         }
     }
 }
@@ -64,7 +67,7 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    /// Outputs are in `builds/<id>/` and `releases/<id>/` of the data directory.
+    /// Outputs are in `builds/<id>/`, `releases/<id>/` and `setups/<id>/` of the data directory.
     pub fn new(data: impl Into<PathBuf>) -> Self {
         Self { data: data.into(), growing: Arc::default() }
     }
@@ -189,14 +192,15 @@ impl Outputs {
 
     /// The outputs on disk.
     pub(crate) async fn list(&self) -> io::Result<Vec<OutputId>> {
-        let mut found: Vec<_> = ids(&self.data.join("builds"))
-            .await?
-            .into_iter()
-            .map(|id| OutputId::Build(BuildId(id)))
-            .collect();
-        found.extend(
-            ids(&self.data.join("releases")).await?.into_iter().map(|id| OutputId::Release(ReleaseId(id))),
-        );
+        let kinds: [(&str, fn(Uuid) -> OutputId); 3] = [
+            ("builds", |id| OutputId::Build(BuildId(id))),
+            ("releases", |id| OutputId::Release(ReleaseId(id))),
+            ("setups", |id| OutputId::Setup(AppSetupId(id))),
+        ];
+        let mut found = Vec::new();
+        for (folder, kind) in kinds {
+            found.extend(ids(&self.data.join(folder)).await?.into_iter().map(kind));
+        }
         Ok(found)
     }
 

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::output::{OutputId, Outputs};
 use async_trait::async_trait;
 use domain::{Dyno, DynoState, Release, ReleaseStatus};
-use engine::{Engine, EngineError};
+use engine::Engine;
 use ops::Ops;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -80,22 +80,11 @@ impl Releases {
         if !self.outputs.exists(output).await {
             self.outputs.writer(output).await.map_err(Error::io("open a release's output"))?;
         }
-        if !is_over(&dyno) || !self.is_collected(&dyno).await? {
+        if !is_over(&dyno) || !self.collected.has_all_of(&*self.engine, dyno.id.0).await? {
             return Ok(false);
         }
         let success = dyno.state == DynoState::Complete && dyno.exit_status == Some(0);
         self.finish(release, success).await.map(|()| true)
-    }
-
-    /// Whether the whole output is kept, so that whoever follows it gets all of it.
-    async fn is_collected(&self, dyno: &Dyno) -> Result<bool> {
-        if self.collected.contains(dyno.id.0) {
-            return Ok(true);
-        }
-        match self.engine.observe_one(dyno.id.0).await {
-            Err(EngineError::NotFound(_)) => Ok(true),
-            other => other.map(|_| false).map_err(Error::from),
-        }
     }
 
     async fn finish(&self, release: &Release, success: bool) -> Result<()> {
@@ -104,6 +93,7 @@ impl Releases {
     }
 }
 
-fn is_over(dyno: &Dyno) -> bool {
+/// Whether a dyno that runs once has ended.
+pub(crate) fn is_over(dyno: &Dyno) -> bool {
     matches!(dyno.state, DynoState::Complete | DynoState::Crashed | DynoState::Down)
 }

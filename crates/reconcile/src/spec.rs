@@ -5,7 +5,7 @@
 
 use crate::Settings;
 use crate::error::Result;
-use domain::{App, ConfigVars, Digest, Dyno, DynoKind, DynoSize, Release, Slug};
+use domain::{App, AppSetupId, ConfigVars, Digest, Dyno, DynoKind, DynoSize, Release, Slug};
 use engine::{ContainerSpec, Limits, Power, Terminal};
 use jiff::tz::TimeZone;
 use std::borrow::Cow;
@@ -26,6 +26,8 @@ pub(crate) mod label {
     pub(crate) const OUTPUT: &str = "output";
     /// The release whose command it runs, if it runs one.
     pub(crate) const RELEASE: &str = "release";
+    /// The setup whose script it runs, if it runs one.
+    pub(crate) const SETUP: &str = "setup";
 }
 
 /// Runs the start-up scripts as Heroku does, then becomes the command. What they export reaches it.
@@ -52,6 +54,8 @@ pub(crate) struct Source {
     pub(crate) vars: ConfigVars,
     /// The app's default host name, if the dyno is to know about itself.
     pub(crate) metadata: Option<String>,
+    /// The setup whose script the dyno runs.
+    pub(crate) setup: Option<AppSetupId>,
 }
 
 impl Source {
@@ -72,7 +76,8 @@ impl Source {
         } else {
             None
         };
-        Ok(Some(Self { app, release, slug, image, vars, metadata }))
+        let setup = store::app_setups::id_by_dyno(tx, dyno.id).await?;
+        Ok(Some(Self { app, release, slug, image, vars, metadata, setup }))
     }
 }
 
@@ -86,7 +91,7 @@ pub(crate) fn container(
     let terminal = terminal(dyno);
     ContainerSpec {
         id: dyno.id.0,
-        labels: labels(dyno, terminal),
+        labels: labels(dyno, source, terminal),
         image: source.image,
         command: ["/bin/bash", "-c", START, "bash", &told(&dyno.command)].map(str::to_owned).into(),
         env: environment(dyno, source, image_env),
@@ -122,7 +127,7 @@ fn terminal(dyno: &Dyno) -> Terminal {
     Terminal::Pty { columns: size("COLUMNS", 80), rows: size("LINES", 24) }
 }
 
-fn labels(dyno: &Dyno, terminal: Terminal) -> BTreeMap<String, String> {
+fn labels(dyno: &Dyno, source: &Source, terminal: Terminal) -> BTreeMap<String, String> {
     let output = if terminal == Terminal::Log { "log" } else { "client" };
     let mut labels: BTreeMap<_, _> = [
         (label::KIND, label::DYNO.to_owned()),
@@ -135,6 +140,9 @@ fn labels(dyno: &Dyno, terminal: Terminal) -> BTreeMap<String, String> {
     .into();
     if dyno.kind == DynoKind::Release {
         labels.insert(label::RELEASE.into(), dyno.release.to_string());
+    }
+    if let Some(setup) = source.setup {
+        labels.insert(label::SETUP.into(), setup.to_string());
     }
     labels
 }
@@ -342,6 +350,7 @@ mod tests {
             image: Digest::from_bytes([1; 32]),
             vars: ConfigVars(vars.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()),
             metadata: metadata.map(str::to_owned),
+            setup: None,
         }
     }
 
@@ -420,5 +429,13 @@ mod tests {
         let spec = spec(&dyno(DynoKind::Release, "release.1"), &source(&[], None));
         assert_eq!(spec.labels["release"], uuid::Uuid::from_u128(5).to_string());
         assert_eq!((spec.labels["kind"].as_str(), spec.labels["name"].as_str()), ("dyno", "release.1"));
+    }
+
+    #[test]
+    fn a_script_of_a_setup_is_labelled_with_it() {
+        let id = AppSetupId::new();
+        let from = Source { setup: Some(id), ..source(&[], None) };
+        let labels = spec(&dyno(DynoKind::OneOff, "postdeploy.1"), &from).labels;
+        assert_eq!((labels["setup"].as_str(), labels.get("release")), (id.to_string().as_str(), None));
     }
 }

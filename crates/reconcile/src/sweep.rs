@@ -131,6 +131,7 @@ impl Sweep {
             let known = match id {
                 OutputId::Build(id) => store::builds::by_id(&mut tx, id).await?.is_some(),
                 OutputId::Release(id) => store::releases::by_id(&mut tx, id).await?.is_some(),
+                OutputId::Setup(id) => store::app_setups::by_id(&mut tx, id).await?.is_some(),
             };
             if !known {
                 self.outputs.remove(id).await.map_err(Error::io("delete an output"))?;

@@ -43,6 +43,7 @@ impl World {
         }
         desired.pending_releases =
             store::releases::pending(tx).await?.into_iter().map(|release| release.id).collect();
+        desired.awaited = store::app_setups::awaited_dynos(tx).await?.into_iter().collect();
         let dynos = store::dynos::all(tx).await?;
         Ok(Self { apps, desired, dynos })
     }

@@ -12,6 +12,7 @@
 
 pub mod account;
 pub mod app;
+pub mod app_setup;
 pub mod authorization;
 pub mod browser_login;
 pub mod build;

@@ -43,7 +43,7 @@ pub(crate) fn app(addresses: &Addresses<'_>, AppInfo { app, owner }: &AppInfo) -
 }
 
 /// With a slash at the end, as Heroku writes it.
-fn web_url(template: &str, name: &str) -> String {
+pub(super) fn web_url(template: &str, name: &str) -> String {
     format!("{}/", template.replace("{app}", name).trim_end_matches('/'))
 }
 

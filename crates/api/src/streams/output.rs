@@ -76,6 +76,8 @@ async fn is_pending(api: &Api, of: OutputOf, key: &str) -> bool {
         OutputOf::Release(_) => ops::outputs::release(api.ops(), key)
             .await
             .is_ok_and(|release| release.status == ReleaseStatus::Pending),
+        // It is read when it is whole, and has no address.
+        OutputOf::Setup(_) => false,
     }
 }
 

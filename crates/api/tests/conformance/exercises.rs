@@ -135,6 +135,14 @@ async fn source_and_build(walk: &mut Walk, app: &str) {
     let put = source["source_blob"]["put_url"].as_str().unwrap_or_default().to_owned();
     walk.world.upload(&put, b"a tarball").await;
     let blob = json!({"url": source["source_blob"]["get_url"], "version": "v1"});
+    let create = json!({
+        "source_blob": {"url": source["source_blob"]["get_url"], "version": "v1"},
+        "app": {"region": "local", "stack": "kigo-13"},
+        "overrides": {"env": {"FOO": "bar"}, "buildpacks": [{"url": "heroku/nodejs"}]},
+    });
+    let setup = walk.call("app-setup", "Create", "/app-setups", create).await;
+    walk.call("app-setup", "Info", &path("/app-setups/", &setup, "id"), Value::Null).await;
+
     let builds = format!("/apps/{app}/builds");
     let create = json!({"source_blob": blob, "buildpacks": [{"name": "heroku/nodejs"}]});
     let build = walk.call("build", "Create", &builds, create).await;

@@ -156,6 +156,28 @@ async fn buildpacks_are_those_chosen_or_those_that_the_app_names() {
 }
 
 #[tokio::test]
+async fn the_app_json_of_a_source_is_read_and_nothing_is_left() {
+    let world = World::new();
+    let read = async |files: &[(&str, &str)]| {
+        let source = world.request(files, &[]).source;
+        world.builder.app_json(source).await.unwrap()
+    };
+    assert!(read(&[("a", "")]).await.is_none());
+    assert_eq!(
+        read(&[("app.json", "{\"name\": \"a\"}")]).await.unwrap().unwrap().app_json.name.unwrap(),
+        "a"
+    );
+    assert_eq!(read(&[("app.json", "{")]).await.unwrap().unwrap_err().line, 1);
+    let mut request = world.request(&[], &[]);
+    let blob = world.builder.images.begin_blob(100).unwrap();
+    request.source = blob.finish(None).unwrap().digest;
+    let error = world.builder.app_json(request.source).await.unwrap_err();
+    assert!(error.is_users(), "{error:?}");
+    world.builder.sweep().await.unwrap();
+    assert!(!world.data.path().join("builds").read_dir().is_ok_and(|mut left| left.next().is_some()));
+}
+
+#[tokio::test]
 async fn project_toml_sets_variables_that_config_vars_do_not() {
     let world = World::new();
     let seen = Arc::new(std::sync::Mutex::new(Vec::new()));

@@ -1,4 +1,4 @@
-//! The text of builds and release commands, as the API hands it out.
+//! The text of builds, release commands and scripts of setups, as the API hands it out.
 
 use api::{ByteStream, OutputOf};
 use async_trait::async_trait;
@@ -14,6 +14,7 @@ impl api::Outputs for ApiOutputs {
         let id = match of {
             OutputOf::Build(id) => OutputId::Build(id),
             OutputOf::Release(id) => OutputId::Release(id),
+            OutputOf::Setup(id) => OutputId::Setup(id),
         };
         Ok(self.0.follow(id, offset).await?.map(|stream| Box::pin(stream) as ByteStream))
     }

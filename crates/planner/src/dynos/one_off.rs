@@ -1,4 +1,4 @@
-//! Dynos that run once: `heroku run` and release commands. Their lifetime is limited by the engine,
+//! Dynos that run once: `heroku run`, release commands and scripts of setups. Their lifetime is limited by the engine,
 //! which does so even while no server runs.
 
 use super::rules::{later, passed};
@@ -9,9 +9,14 @@ use std::time::Duration;
 impl Planner<'_> {
     pub(super) fn one_off(&mut self, dyno: &Dyno, container: Option<&Container>) {
         if matches!(dyno.state, DynoState::Complete | DynoState::Crashed | DynoState::Down) {
-            let needed = self.desired.pending_releases.contains(&dyno.release)
+            let of_release = self.desired.pending_releases.contains(&dyno.release)
                 && dyno.kind == domain::DynoKind::Release;
-            return self.clear_away(dyno, container, needed.then_some(Reason::ReleasePending));
+            let needed = if of_release {
+                Some(Reason::ReleasePending)
+            } else {
+                self.desired.awaited.contains(&dyno.id).then_some(Reason::SetupPending)
+            };
+            return self.clear_away(dyno, container, needed);
         }
         let stop = dyno.stop_requested_at.is_some() && dyno.stopping_since.is_none();
         let requested =

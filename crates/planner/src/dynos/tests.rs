@@ -22,7 +22,7 @@ fn dyno(name: &str, version: u128, state: DynoState) -> Dyno {
     let name: DynoName = name.parse().unwrap();
     let id = version * 1000 + u128::from(name.number) + if name.process_type.is_web() { 0 } else { 100 };
     let kind = match name.process_type.as_str() {
-        "run" => DynoKind::OneOff,
+        "run" | "postdeploy" => DynoKind::OneOff,
         "release" => DynoKind::Release,
         _ => DynoKind::Formation,
     };
@@ -445,6 +445,15 @@ fn a_release_dyno_stays_until_its_outcome_is_recorded() {
     let pending = |case: &mut Case| _ = case.desired.pending_releases.insert(release(2));
     wish(1, "").row(done.clone()).set(pending).check(&[], &[("release.1234", Reason::ReleasePending)]);
     wish(1, "").row(done).check(&["forget release.1234 v2"], &[]);
+}
+
+#[test]
+fn a_dyno_that_a_setup_waits_for_stays_until_its_outcome_is_recorded() {
+    let done = dyno("postdeploy.1234", 2, Complete);
+    let id = done.id;
+    let awaited = |case: &mut Case| _ = case.desired.awaited.insert(id);
+    wish(1, "").row(done.clone()).set(awaited).check(&[], &[("postdeploy.1234", Reason::SetupPending)]);
+    wish(1, "").row(done).check(&["forget postdeploy.1234 v2"], &[]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use crate::{Build, Deps, OutputId, Outputs, Routing, Running, Settings, start};
 use async_trait::async_trait;
-use builder::{BuildError, BuildOutcome, BuildRequest, Output};
+use builder::{AppJsonResult, BuildError, BuildOutcome, BuildRequest, Output};
 use domain::route::{Backends, RouteTable};
 use domain::{
     Account, AccountId, App, AppId, BuildId, BuildStatus, Digest, Dyno, DynoId, DynoState, LogLine, Release,
@@ -60,6 +60,8 @@ pub(crate) struct FakeBuilder {
     pub(crate) gate: tokio::sync::Mutex<()>,
     pub(crate) begun: Mutex<Vec<BuildId>>,
     pub(crate) purged: Mutex<Vec<AppId>>,
+    /// The `app.json` of every source.
+    pub(crate) app_json: Mutex<Option<String>>,
 }
 
 #[async_trait]
@@ -89,6 +91,10 @@ impl Build for FakeBuilder {
             config_vars: BTreeMap::new(),
             stack: request.stack,
         })
+    }
+
+    async fn app_json(&self, _: Digest) -> Result<Option<AppJsonResult>, BuildError> {
+        Ok(self.app_json.lock().unwrap().as_deref().map(domain::AppJson::parse))
     }
 
     async fn sweep(&self) -> Result<(), BuildError> {
@@ -337,7 +343,7 @@ fn behave(spec: &engine::ContainerSpec) -> Vec<Step> {
     let mut steps = vec![Step::Print(format!("hello from {name}"))];
     match name.split('.').next() {
         Some("web") if var("BROKEN").is_none() => steps.push(Step::Listen),
-        Some("release" | "run") => {
+        Some("release" | "run" | "postdeploy") => {
             let lines = var("LINES").unwrap_or(0);
             steps.extend((1..=lines).map(|line| Step::Print(format!("line {line}"))));
             steps.push(Step::Exit(var("EXIT").unwrap_or(0)));

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Kills and restarts the loops until `condition` holds; each life a little longer than the last.
-async fn harass(world: &mut World, what: &str, mut condition: impl AsyncFnMut(&World) -> bool) {
+pub(super) async fn harass(world: &mut World, what: &str, mut condition: impl AsyncFnMut(&World) -> bool) {
     for life in 0_u64..1500 {
         world.start();
         // Not a wait for anything: lives of different lengths end in different places.

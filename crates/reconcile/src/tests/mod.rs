@@ -2,6 +2,7 @@
 
 mod harness;
 mod kills;
+mod setups;
 
 use crate::OutputId;
 use domain::route::Backends;
