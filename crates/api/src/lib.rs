@@ -56,8 +56,14 @@ pub struct Parts {
 pub struct BuiltIn {
     /// With what stands before the slash: `heroku/nodejs`.
     pub name: &'static str,
+    /// Another name that it goes by.
+    pub alias: Option<&'static str>,
     /// What it is for: `Node.js`.
     pub language: &'static str,
+    /// The file by which an app is recognised: `package.json`.
+    pub recognised_by: &'static str,
+    /// Its documentation, in Markdown.
+    pub guide: &'static str,
 }
 
 /// Handles on everything a handler needs; cheap to clone.

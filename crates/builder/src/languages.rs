@@ -104,6 +104,32 @@ impl Language {
         }
     }
 
+    /// Another name of its buildpack: for Rust, which Heroku has none for, that of the one that is
+    /// used there; for static sites the one that older apps have.
+    pub(crate) fn alias(self) -> Option<&'static str> {
+        match self {
+            Self::Rust => Some("emk/rust"),
+            Self::Static => Some("heroku/static"),
+            _ => None,
+        }
+    }
+
+    /// Its documentation.
+    pub(crate) fn guide(self) -> &'static str {
+        match self {
+            Self::Ruby => include_str!("../../../docs/languages/ruby.md"),
+            Self::NodeJs => include_str!("../../../docs/languages/nodejs.md"),
+            Self::Python => include_str!("../../../docs/languages/python.md"),
+            Self::Java => include_str!("../../../docs/languages/java.md"),
+            Self::Gradle => include_str!("../../../docs/languages/gradle.md"),
+            Self::Scala => include_str!("../../../docs/languages/scala.md"),
+            Self::Php => include_str!("../../../docs/languages/php.md"),
+            Self::Go => include_str!("../../../docs/languages/go.md"),
+            Self::Rust => include_str!("../../../docs/languages/rust.md"),
+            Self::Static => include_str!("../../../docs/languages/static.md"),
+        }
+    }
+
     /// Whether an app has the files by which it is recognised, as Heroku's `bin/detect` says.
     pub(crate) fn detect(self, tree: &Path) -> bool {
         match self {
@@ -136,20 +162,14 @@ impl Language {
         }
     }
 
-    /// Whether a user's entry means this language: its name, or an address of Heroku's own
-    /// buildpack for it. Also the name of the buildpack that is used there for Rust, which Heroku
-    /// has none for, and the one that older apps have for static sites.
+    /// Whether a user's entry means this language: a name of its, or an address of Heroku's own
+    /// buildpack for it.
     pub(crate) fn is_called(self, entry: &str) -> bool {
         let name = self.buildpack();
         let short = name.rsplit('/').next().unwrap_or(name);
         let address = entry.split('#').next().unwrap_or(entry);
         let address = address.trim_end_matches('/').trim_end_matches(".git");
-        let alias = match self {
-            Self::Rust => "emk/rust",
-            Self::Static => "heroku/static",
-            _ => name,
-        };
-        let named = |entry: &str| entry == name || entry == alias;
+        let named = |entry: &str| entry == name || self.alias() == Some(entry);
         named(entry)
             || entry.strip_prefix("urn:buildpack:").is_some_and(named)
             || address.strip_prefix("https://github.com/heroku/heroku-buildpack-") == Some(short)
@@ -157,7 +177,27 @@ impl Language {
     }
 }
 
-/// The buildpacks that are built in: their names, and what they are for.
-pub fn built_in() -> impl Iterator<Item = (&'static str, &'static str)> {
-    Language::ALL.into_iter().map(|language| (language.buildpack(), language.description()))
+/// A buildpack that is built in, for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BuiltIn {
+    pub name: &'static str,
+    /// Another name that it goes by.
+    pub alias: Option<&'static str>,
+    /// What it is for.
+    pub language: &'static str,
+    /// The file by which an app is recognised.
+    pub recognised_by: &'static str,
+    /// Its documentation, in Markdown.
+    pub guide: &'static str,
+}
+
+/// The buildpacks that are built in.
+pub fn built_in() -> impl Iterator<Item = BuiltIn> {
+    Language::ALL.into_iter().map(|language| BuiltIn {
+        name: language.buildpack(),
+        alias: language.alias(),
+        language: language.description(),
+        recognised_by: language.recognised_by(),
+        guide: language.guide(),
+    })
 }

@@ -37,7 +37,7 @@ pub use classic::release::BadRelease;
 pub use described::AppJsonResult;
 pub use errors::{BuildError, Explain};
 pub use host::HostSettings;
-pub use languages::built_in;
+pub use languages::{BuiltIn, built_in};
 pub use output::Output;
 pub use project_toml::BadProject;
 pub use registry::RegistryError;

@@ -241,6 +241,11 @@ fn git_backend(base: &Base) -> git_backend::GitBackend {
     }
 }
 
+fn named_buildpack(one: builder::BuiltIn) -> api::BuiltIn {
+    let builder::BuiltIn { name, alias, language, recognised_by, guide } = one;
+    api::BuiltIn { name, alias, language, recognised_by, guide }
+}
+
 /// Everything that the API's port answers.
 fn pages(
     config: &Config,
@@ -271,7 +276,7 @@ fn pages(
             rendezvous: format!("{host}:{port}"),
             ..api::Config::default()
         },
-        buildpacks: builder::built_in().map(|(name, language)| api::BuiltIn { name, language }).collect(),
+        buildpacks: builder::built_in().map(named_buildpack).collect(),
         log_key: store::keys::secret_file(&config.data_dir, "logs.key")
             .context("cannot make the key of log streams")?,
         shutdown: shutdown.clone(),

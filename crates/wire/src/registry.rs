@@ -43,7 +43,8 @@ pub struct Support {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revision {
     pub id: Uuid,
-    pub release: u32,
+    /// A number on Heroku; here the version of the Kigo that it comes with.
+    pub release: String,
     /// `published`
     pub status: String,
     pub license: String,

@@ -96,7 +96,13 @@ impl World {
             outputs: memory.clone(),
             blobs: memory.clone(),
             config,
-            buildpacks: vec![BuiltIn { name: "heroku/nodejs", language: "Node.js" }],
+            buildpacks: vec![BuiltIn {
+                name: "heroku/nodejs",
+                alias: None,
+                language: "Node.js",
+                recognised_by: "package.json",
+                guide: "# Node.js",
+            }],
             log_key: b"a key for tests".to_vec(),
             shutdown: shutdown.clone(),
         };

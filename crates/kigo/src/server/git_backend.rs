@@ -233,6 +233,8 @@ impl GitBackend {
             OutputId::Release(id) => {
                 !self.release(id).await.is_ok_and(|row| row.status == ReleaseStatus::Pending)
             }
+            // No push follows a setup.
+            OutputId::Setup(_) => true,
         }
     }
 
