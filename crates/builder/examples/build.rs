@@ -55,6 +55,7 @@ async fn run(data: PathBuf, source: PathBuf, buildpacks: Vec<BuildpackRef>) -> R
         stack: "kigo-13".into(),
         config_vars: ConfigVars(variables.collect()),
         source_version: Some("0000000".into()),
+        metadata: std::collections::BTreeMap::new(),
         request_id: uuid::Uuid::new_v4().to_string(),
         cancel: CancellationToken::new(),
     };

@@ -82,6 +82,7 @@ impl Context<'_> {
     pub(crate) fn env(&self, build_directory: &str) -> BTreeMap<String, String> {
         let request = self.request;
         let mut env = self.host_env.clone();
+        env.extend(request.metadata.clone());
         let own = [
             ("PATH", stack::PATH),
             ("HOME", "/app"),

@@ -56,6 +56,12 @@ pub(crate) async fn compile(
     };
     let current = told_number("buildpack")?.min(buildpacks.len().saturating_sub(1));
     let name = || buildpacks.get(current).map(Address::shown).unwrap_or_default();
+    for (index, address) in buildpacks.iter().enumerate() {
+        if let Some(report) = ended.told(&format!("report.{index}"))? {
+            let buildpack = address.shown();
+            tracing::info!(build = %request.build, app = %request.app, buildpack, report, "a buildpack reports");
+        }
+    }
     if ended.status != 0 {
         let description = ended.told(&format!("detected.{current}"))?.unwrap_or_else(name);
         return Err(match ended.told("step")?.as_deref() {
@@ -68,6 +74,13 @@ pub(crate) async fn compile(
     let text = ended.told("release")?.unwrap_or_default();
     let release =
         Release::parse(&text).map_err(|source| BuildError::Release { buildpack: name(), source })?;
+    if !release.addons.is_empty() {
+        let addons = release.addons.join(", ");
+        let words =
+            format!("The buildpack {} asks for add-ons, of which there are none yet: {addons}.", name());
+        context.output.warning(words).await;
+        context.output.warning("Set the config vars that they would set with `heroku config:set`.").await;
+    }
     let mut used = Vec::new();
     for (index, address) in buildpacks.iter().enumerate() {
         let description = ended.told(&format!("detected.{index}"))?.unwrap_or_default();

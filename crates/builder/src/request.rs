@@ -23,6 +23,8 @@ pub struct BuildRequest {
     pub config_vars: ConfigVars,
     /// The commit, or what else the client named; `SOURCE_VERSION` for buildpacks.
     pub source_version: Option<String>,
+    /// What else the platform tells every program of the build about it, in its environment.
+    pub metadata: BTreeMap<String, String>,
     /// Id of the API request behind the build; `REQUEST_ID` for buildpacks.
     pub request_id: String,
     /// Ends the build early.

@@ -30,13 +30,24 @@ pub struct FeatureInfo {
 /// Puts `HEROKU_APP_NAME`, `HEROKU_RELEASE_VERSION` and their like into the dynos' environment.
 pub const DYNO_METADATA: &str = "runtime-dyno-metadata";
 
+/// Puts `HEROKU_BUILD_COMMIT` and `HEROKU_BUILD_DESCRIPTION` into the environment of builds.
+pub const BUILD_METADATA: &str = "runtime-dyno-build-metadata";
+
 /// Every feature there is.
-const FEATURES: [Feature; 1] = [Feature {
-    id: Uuid::from_u128(0x4a4c_4d4e_0001_4000_8000_0000_0000_0001),
-    name: DYNO_METADATA,
-    display_name: "Dyno Metadata",
-    description: "Tell dynos about their app, release and build in HEROKU_ environment variables",
-}];
+const FEATURES: [Feature; 2] = [
+    Feature {
+        id: Uuid::from_u128(0x4a4c_4d4e_0001_4000_8000_0000_0000_0001),
+        name: DYNO_METADATA,
+        display_name: "Dyno Metadata",
+        description: "Tell dynos about their app, release and build in HEROKU_ environment variables",
+    },
+    Feature {
+        id: Uuid::from_u128(0x4a4c_4d4e_0001_4000_8000_0000_0000_0002),
+        name: BUILD_METADATA,
+        display_name: "Build Metadata",
+        description: "Tell builds about their commit in HEROKU_BUILD_ environment variables",
+    },
+];
 
 /// All features for an app.
 pub async fn list(ops: &Ops, actor: &Actor, app: &str) -> Result<Vec<FeatureInfo>> {

@@ -10,14 +10,14 @@ use crate::output::{OutputId, OutputWriter, Outputs};
 use crate::{Build as Carry, Settings};
 use async_trait::async_trait;
 use builder::{BuildOutcome, BuildRequest, Output};
-use domain::{Build, BuildId, BuildStatus, Digest};
+use domain::{Build, BuildId, BuildStatus, BuildpackRef, Digest};
 use image::ImageStore;
 use jiff::SignedDuration;
 use ops::Ops;
 use ops::builds::{Finished, Outcome, Success};
 use planner::builds::{Waiting, pick};
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -27,6 +27,10 @@ use tokio_util::task::TaskTracker;
 
 const RELEASE_COMMAND: &str =
     " !     Release command declared: this new release will not be available until the command succeeds.";
+
+/// The config var by which Heroku's users chose a buildpack before there was a list of them.
+const BUILDPACK_URL: &str = "BUILDPACK_URL";
+const DEPRECATED: &str = " !     The config var BUILDPACK_URL takes the place of this app's buildpacks. It is deprecated:\n !     use `heroku buildpacks:set` and unset it.";
 
 /// There is one server to a data directory, and it holds the lock on it: whoever had the lease
 /// before is gone.
@@ -194,24 +198,12 @@ impl Worker {
         writer: &mut OutputWriter,
     ) -> Result<Option<BuildOutcome>> {
         let Some(source) = self.source(build, writer).await? else { return Ok(None) };
-        let mut tx = self.ops.store().read().await?;
-        let config_vars = store::configs::of_app(&mut tx, build.app).await?;
-        let mut buildpacks = build.buildpacks.clone();
-        if buildpacks.is_empty() {
-            buildpacks = store::buildpacks::of(&mut tx, build.app).await?;
+        let mut request = self.request(build, source, cancel).await?;
+        let by_config = request.config_vars.0.get(BUILDPACK_URL).map(|url| url.trim());
+        if let Some(url) = by_config.filter(|url| build.buildpacks.is_empty() && !url.is_empty()) {
+            say(writer, DEPRECATED).await?;
+            request.buildpacks = vec![BuildpackRef(url.to_owned())];
         }
-        drop(tx);
-        let request = BuildRequest {
-            build: build.id,
-            app: build.app,
-            source,
-            buildpacks,
-            stack: build.stack.clone(),
-            config_vars,
-            source_version: build.source_version.clone(),
-            request_id: build.id.to_string(),
-            cancel,
-        };
         let (sender, mut lines) = mpsc::channel(256);
         let building = self.builder.build(request, Output::new(sender));
         let writing = async {
@@ -230,6 +222,33 @@ impl Worker {
         }
         // The builder has told the user.
         Ok(built.ok())
+    }
+
+    /// A build with what its app has been given.
+    async fn request(
+        &self,
+        build: &Build,
+        source: Digest,
+        cancel: CancellationToken,
+    ) -> Result<BuildRequest> {
+        let mut tx = self.ops.store().read().await?;
+        let mut buildpacks = build.buildpacks.clone();
+        if buildpacks.is_empty() {
+            buildpacks = store::buildpacks::of(&mut tx, build.app).await?;
+        }
+        let told = ops::features::is_enabled(&mut tx, build.app, ops::features::BUILD_METADATA).await?;
+        Ok(BuildRequest {
+            build: build.id,
+            app: build.app,
+            source,
+            buildpacks,
+            stack: build.stack.clone(),
+            config_vars: store::configs::of_app(&mut tx, build.app).await?,
+            source_version: build.source_version.clone(),
+            metadata: if told { metadata(build) } else { BTreeMap::new() },
+            request_id: build.id.to_string(),
+            cancel,
+        })
     }
 
     async fn source(&self, build: &Build, writer: &mut OutputWriter) -> Result<Option<Digest>> {
@@ -280,6 +299,15 @@ impl Worker {
         tokio::fs::write(&path, attempt.to_string()).await.map_err(failed())?;
         Ok(attempt)
     }
+}
+
+/// Heroku's names for what is known of a build's source.
+fn metadata(build: &Build) -> BTreeMap<String, String> {
+    let of = |text: &Option<String>| text.clone().unwrap_or_default();
+    BTreeMap::from([
+        ("HEROKU_BUILD_COMMIT".into(), of(&build.source_version)),
+        ("HEROKU_BUILD_DESCRIPTION".into(), of(&build.source_version_description)),
+    ])
 }
 
 async fn say(writer: &mut OutputWriter, line: &str) -> Result<()> {

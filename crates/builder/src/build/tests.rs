@@ -50,6 +50,7 @@ impl World {
             stack: "kigo-13".into(),
             config_vars: ConfigVars(BTreeMap::from([("SECRET".into(), "s3cret".into())])),
             source_version: Some("abc".into()),
+            metadata: BTreeMap::from([("HEROKU_BUILD_COMMIT".into(), "abc".into())]),
             request_id: "r".into(),
             cancel: CancellationToken::new(),
         }
@@ -267,6 +268,7 @@ async fn containers_have_limits_and_no_secrets_in_their_spec() {
     assert!(spec.limits.cpu_weight < 100 && spec.user == 1000 && spec.time_limit.is_some());
     assert!(spec.mounts.iter().all(|mount| mount.read_only));
     assert!(!format!("{spec:?}").contains("s3cret"));
+    assert_eq!(spec.env["HEROKU_BUILD_COMMIT"], "abc");
     assert_eq!((spec.env["STACK"].as_str(), spec.env["SOURCE_VERSION"].as_str()), ("heroku-24", "abc"));
 }
 

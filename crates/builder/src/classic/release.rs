@@ -1,5 +1,4 @@
-//! What `bin/release` prints: YAML with default process types and config vars. Heroku's `addons`
-//! are known and passed over.
+//! What `bin/release` prints: YAML with default process types, config vars and add-ons.
 
 use domain::procfile::MAX_PROCESS_TYPES;
 use domain::{NameError, ProcessType};
@@ -12,6 +11,8 @@ pub(crate) struct Release {
     pub(crate) process_types: BTreeMap<ProcessType, String>,
     /// For an app's first release.
     pub(crate) config_vars: BTreeMap<String, String>,
+    /// Plans that it asks for.
+    pub(crate) addons: Vec<String>,
 }
 
 /// Why it could not be read.
@@ -38,7 +39,13 @@ impl Release {
             Value::Null => Map::new(),
             _ => return Err(BadRelease::NotTexts("the document")),
         };
-        let mut release = Self { config_vars: texts(&document, "config_vars")?, ..Self::default() };
+        let addons = document.get("addons").and_then(Value::as_array);
+        let addons = addons.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
+        let mut release = Self {
+            config_vars: texts(&document, "config_vars")?,
+            addons: addons.collect(),
+            ..Self::default()
+        };
         let types = texts(&document, "default_process_types")?;
         if types.len() > MAX_PROCESS_TYPES {
             let words =
@@ -96,6 +103,10 @@ mod tests {
                 vec!["A=b".into(), "PORT=80".into()]
             )
         );
+        let addons = |text: &str| Release::parse(text).unwrap().addons;
+        assert_eq!(addons(text), ["heroku-postgresql"]);
+        assert_eq!(addons("addons:\n- a:b\n- c\n"), ["a:b", "c"]);
+        assert_eq!(addons("addons: nonsense\n"), [""; 0]);
         assert_eq!(read("{\"default_process_types\": {\"web\": \"x\"}}").unwrap().0, ["web=x"]);
     }
 

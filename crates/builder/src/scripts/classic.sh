@@ -49,6 +49,13 @@ fetch() {
     esac
 }
 
+# Keeps what a buildpack reports of its work, for operators. Nothing here fails a build.
+report() {
+    [ -f bin/report ] || return 0
+    timeout 30 bin/report "$BUILD_DIR" "$cache" /kigo/env > /tmp/report 2> /dev/null || return 0
+    head -c 4096 /tmp/report > "$result/report.$number"
+}
+
 step copy
 copy_source || exit 1
 mkdir -p /tmp/buildpacks
@@ -87,7 +94,10 @@ while IFS=$'\t' read -r kind address ref <&3; do
             [ -f "$earlier" ] && . "$earlier"
         done
         exec bin/compile "$BUILD_DIR" "$cache" /kigo/env
-    ) || exit $?
+    )
+    status=$?
+    report
+    [ "$status" = 0 ] || exit "$status"
     [ ! -f export ] || cp export "$result/export.$number"
 
     step release

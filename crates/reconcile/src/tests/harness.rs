@@ -59,6 +59,8 @@ pub(crate) struct FakeBuilder {
     /// Builds wait while this is locked.
     pub(crate) gate: tokio::sync::Mutex<()>,
     pub(crate) begun: Mutex<Vec<BuildId>>,
+    /// What was asked of it last.
+    pub(crate) last: Mutex<Option<BuildRequest>>,
     pub(crate) purged: Mutex<Vec<AppId>>,
     /// The `app.json` of every source.
     pub(crate) app_json: Mutex<Option<String>>,
@@ -68,6 +70,7 @@ pub(crate) struct FakeBuilder {
 impl Build for FakeBuilder {
     async fn build(&self, request: BuildRequest, output: Output) -> Result<BuildOutcome, BuildError> {
         self.begun.lock().unwrap().push(request.build);
+        *self.last.lock().unwrap() = Some(request.clone());
         output.heading("Building on the kigo-13 stack").await;
         tokio::select! {
             _ = self.gate.lock() => {}

@@ -364,3 +364,30 @@ async fn memory_above_the_quota_is_told() {
         })
         .await;
 }
+
+#[tokio::test]
+async fn a_build_is_told_what_its_app_was_given() {
+    let mut world = World::new().await;
+    world.start();
+    let app = world.create_app("blog").await;
+    ops::buildpacks::update(&world.ops, &world.actor, "blog", &["heroku/nodejs".into()]).await.unwrap();
+    let asked = async |world: &World| {
+        let build = world.push(&app, "954ab531").await;
+        world.build_ended(build).await;
+        let last = world.builder.last.lock().unwrap().clone().unwrap();
+        (last.buildpacks[0].0.clone(), last.metadata, world.output(OutputId::Build(build)).await)
+    };
+    let (buildpack, metadata, output) = asked(&world).await;
+    assert_eq!((buildpack.as_str(), metadata.len()), ("heroku/nodejs", 0));
+    assert!(!output.contains("BUILDPACK_URL"), "{output}");
+
+    let feature = ops::features::BUILD_METADATA;
+    ops::features::update(&world.ops, &world.actor, "blog", feature, true).await.unwrap();
+    let url = "https://git.example.com/a/b";
+    ops::config_vars::update(&world.ops, &world.actor, "blog", set(&[("BUILDPACK_URL", Some(url))]))
+        .await
+        .unwrap();
+    let (buildpack, metadata, output) = asked(&world).await;
+    assert_eq!((buildpack.as_str(), metadata["HEROKU_BUILD_COMMIT"].as_str()), (url, "954ab531"));
+    assert!(output.starts_with(" !     The config var BUILDPACK_URL takes the place"), "{output}");
+}
