@@ -10,6 +10,7 @@ use domain::app_json::AppJson;
 use domain::{AppSetupId, Digest};
 use ops::builds::{Outcome, Success};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use support::World;
 
 /// Asks for a setup and returns its id.
@@ -55,7 +56,7 @@ async fn a_setup_tells_of_its_build_its_script_and_where_to_go() {
         process_types: [("web".parse().unwrap(), "x".to_owned())].into(),
         buildpack_provided_description: None,
         buildpacks: Vec::new(),
-        config_vars: Default::default(),
+        config_vars: BTreeMap::new(),
     };
     let build = build["id"].as_str().unwrap().parse().unwrap();
     ops::builds::finish(&world.ops, build, Outcome::Succeeded(Box::new(success))).await.unwrap();

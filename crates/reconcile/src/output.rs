@@ -192,15 +192,11 @@ impl Outputs {
 
     /// The outputs on disk.
     pub(crate) async fn list(&self) -> io::Result<Vec<OutputId>> {
-        let kinds: [(&str, fn(Uuid) -> OutputId); 3] = [
-            ("builds", |id| OutputId::Build(BuildId(id))),
-            ("releases", |id| OutputId::Release(ReleaseId(id))),
-            ("setups", |id| OutputId::Setup(AppSetupId(id))),
-        ];
+        let within = async |folder: &str| ids(&self.data.join(folder)).await;
         let mut found = Vec::new();
-        for (folder, kind) in kinds {
-            found.extend(ids(&self.data.join(folder)).await?.into_iter().map(kind));
-        }
+        found.extend(within("builds").await?.into_iter().map(|id| OutputId::Build(BuildId(id))));
+        found.extend(within("releases").await?.into_iter().map(|id| OutputId::Release(ReleaseId(id))));
+        found.extend(within("setups").await?.into_iter().map(|id| OutputId::Setup(AppSetupId(id))));
         Ok(found)
     }
 

@@ -54,7 +54,16 @@ pub(crate) fn every_command_of_the_list(server: &Server) -> Result<()> {
             ("maintenance:off", "done"),
             ("buildpacks", "heroku/nodejs"),
             ("buildpacks:clear", "Buildpacks cleared"),
+            ("buildpacks:search", "heroku/python"),
+            ("buildpacks:search node", "heroku/nodejs"),
+            ("buildpacks:search --name nodejs --namespace heroku", "1 buildpack found"),
+            ("buildpacks:search --description cobol", "No buildpacks found"),
+            ("buildpacks:info heroku/nodejs", "Node.js apps with package.json; built in"),
+            ("buildpacks:info heroku/nodejs", "Detected by"),
+            ("buildpacks:versions heroku/nodejs", "published"),
             ("buildpacks:set heroku/nodejs", "Buildpack set"),
+            ("buildpacks:add heroku/python", "2. heroku/python"),
+            ("buildpacks:remove heroku/python", "Buildpack removed"),
             ("buildpacks:add --index 1 https://example.com/some.tgz", "Buildpack added"),
             ("buildpacks", "https://example.com/some.tgz"),
             ("buildpacks:remove https://example.com/some.tgz", "Buildpack removed"),
@@ -233,6 +242,54 @@ pub(crate) fn buildpacks_by_address(server: &Server) -> Result<()> {
     })
 }
 
+/// What buildpacks out there do: programs below `.heroku` that know they will be in `/app`, scripts
+/// in `.profile.d`, a Procfile of their own, an export that changes `PATH`, a cache, a report.
+pub(crate) fn buildpacks_as_others_write_them(server: &Server) -> Result<()> {
+    run(async {
+        let app = App::create(server, "third-party")?;
+        let tool = classic(
+            server,
+            "tool",
+            r#"build=$1 cache=$2
+mkdir -p "$build/.heroku/tool/bin" "$build/.profile.d" /app/.heroku
+ln -nsf "$build/.heroku/tool" /app/.heroku/tool
+printf '#!/bin/sh\necho tool of %s\n' "$STACK" > /app/.heroku/tool/bin/the-tool
+chmod +x /app/.heroku/tool/bin/the-tool
+echo 'export PATH="$HOME/.heroku/tool/bin:$PATH"' > "$build/.profile.d/tool.sh"
+echo "export PATH=\"/app/.heroku/tool/bin:\$PATH\"" > "$(dirname "$0")/../export"
+echo "       built $(cat "$cache/count" 2> /dev/null || echo 0) times before"
+echo $(($(cat "$cache/count" 2> /dev/null || echo 0) + 1)) > "$cache/count""#,
+            "",
+        )?;
+        let user = classic(
+            server,
+            "user",
+            r#"the-tool | sed 's/^/       says: /'
+echo "       of ${SOURCE_VERSION:0:8} for ${REQUEST_ID:+somebody}, ${HEROKU_BUILD_COMMIT:0:8}, SECRET is ${SECRET:-unset}"
+echo 'web: the-tool; sleep 1000' > "$1/Procfile""#,
+            "addons:\n  - heroku-postgresql\nconfig_vars:\n  FROM_PACK: wanted\ndefault_process_types:\n  worker: sleep 1000\n",
+        )?;
+        let web = OtherHost::start(&[("tool.tgz", tool.as_slice()), ("user.tgz", user.as_slice())])?;
+        app.heroku(&["config:set", "SECRET=sealed"])?.ok()?;
+        app.heroku(&["features:enable", "runtime-dyno-build-metadata"])?.ok()?;
+        app.heroku(&["buildpacks:add", &format!("{}/tool.tgz", web.url())])?.ok()?;
+        app.heroku(&["buildpacks:add", &format!("{}/user.tgz", web.url())])?.ok()?;
+        app.write("anything.txt", "x")?;
+        app.commit("first")?;
+        let commit = app.head()?[..8].to_owned();
+        let push = app.push()?.ok()?.says("built 0 times before")?.says("says: tool of heroku-24")?;
+        let push = push.says(&format!("of {commit} for somebody, {commit}, SECRET is unset"))?;
+        let push = push.says("asks for add-ons, of which there are none yet: heroku-postgresql.")?;
+        push.says("Procfile declares types     -> web")?.says("Default types for buildpack -> worker")?;
+        app.heroku(&["config:get", "FROM_PACK"])?.ok()?.says("wanted")?;
+        app.logs_say("tool of").await?;
+        ensure!(server.log().contains("report of user"), "bin/report is kept for operators");
+        app.commit("second")?;
+        app.push()?.ok()?.says("built 1 times before")?;
+        Ok(())
+    })
+}
+
 fn classic(server: &Server, name: &str, compile: &str, release: &str) -> Result<Vec<u8>> {
     use std::os::unix::fs::PermissionsExt;
     let folder = server.folder(&format!("buildpack-{name}"));
@@ -240,6 +297,7 @@ fn classic(server: &Server, name: &str, compile: &str, release: &str) -> Result<
     for (file, text) in [
         ("detect", format!("echo {name}")),
         ("compile", compile.to_owned()),
+        ("report", format!("echo 'words: report of {name}'")),
         ("release", format!("cat <<'YAML'\n---\n{release}YAML")),
     ] {
         let path = folder.join("bin").join(file);

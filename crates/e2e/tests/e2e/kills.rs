@@ -28,6 +28,11 @@ async fn story(name: &str, tell: impl AsyncFnOnce(&Server) -> Result<()>) -> Res
     told.and(purged)
 }
 
+/// A setup goes on, and its script is not run twice.
+pub(crate) fn during_a_setup() -> Result<()> {
+    run(story("kill-setup", crate::setups::killed_during_postdeploy))
+}
+
 /// An acknowledged build is finished by the next server, and running dynos are left alone.
 pub(crate) fn during_a_build() -> Result<()> {
     run(story("kill-build", async |server| {

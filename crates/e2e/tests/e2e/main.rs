@@ -11,6 +11,7 @@ mod failures;
 mod isolation;
 mod kills;
 mod languages;
+mod setups;
 mod tour;
 
 use anyhow::Result;
@@ -33,6 +34,7 @@ const SHARED: &[(&str, Shared)] = &[
     ("commands::login_with_a_password", commands::login_with_a_password),
     ("commands::one_off_dynos", commands::one_off_dynos),
     ("commands::buildpacks_by_address", commands::buildpacks_by_address),
+    ("commands::buildpacks_as_others_write_them", commands::buildpacks_as_others_write_them),
     ("commands::builds_from_a_tarball", commands::builds_from_a_tarball),
     (
         "cli_more::what_serves_is_shown_beside_what_does_not_come_up",
@@ -85,6 +87,9 @@ const SHARED: &[(&str, Shared)] = &[
     ("languages::site::described", languages::site::described),
     ("languages::site::plain", languages::site::plain),
     ("languages::site::mistakes", languages::site::mistakes),
+    ("setups::an_app_is_set_up", setups::an_app_is_set_up),
+    ("setups::what_fails_is_told", setups::what_fails_is_told),
+    ("setups::a_push_follows_app_json", setups::a_push_follows_app_json),
     ("isolation::a_dyno_reaches_nothing_it_should_not", isolation::a_dyno_reaches_nothing_it_should_not),
     ("isolation::a_dyno_cannot_take_the_machine_down", isolation::a_dyno_cannot_take_the_machine_down),
 ];
@@ -93,6 +98,7 @@ const ALONE: &[(&str, Alone)] = &[
     ("cli_more::a_full_disk_is_told_and_got_over", cli_more::a_full_disk_is_told_and_got_over),
     ("kills::during_a_build", kills::during_a_build),
     ("kills::during_a_release_command", kills::during_a_release_command),
+    ("kills::during_a_setup", kills::during_a_setup),
     ("kills::during_a_scale_up", kills::during_a_scale_up),
     ("kills::during_a_tail", kills::during_a_tail),
     ("kills::during_steady_traffic", kills::during_steady_traffic),
