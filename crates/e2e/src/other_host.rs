@@ -3,7 +3,7 @@
 
 use crate::Output;
 use anyhow::{Context, Result, bail};
-use std::fs;
+use std::fs::{self, File};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -18,14 +18,22 @@ pub struct OtherHost {
     namespace: String,
     folder: PathBuf,
     web: Option<Child>,
+    /// Held as long as the host is there: its address is the machine's only one of that kind. Given
+    /// back last.
+    _turn: File,
 }
 
+/// Locked by who has the other host.
+const TURN: &str = "/var/tmp/kigo-e2e-other-host.lock";
+
 impl OtherHost {
-    /// Makes the host and serves these files on it.
+    /// Makes the host and serves these files on it, once nobody else has it.
     pub fn start(files: &[(&str, &[u8])]) -> Result<Self> {
         let namespace = format!("kigo-e2e-{}", std::process::id());
         let folder = PathBuf::from(format!("/var/tmp/{namespace}-web"));
-        let mut host = Self { namespace, folder, web: None };
+        let turn = File::create(TURN).with_context(|| format!("cannot open {TURN}"))?;
+        turn.lock().with_context(|| format!("cannot lock {TURN}"))?;
+        let mut host = Self { namespace, folder, web: None, _turn: turn };
         host.prepare(files)?;
         Ok(host)
     }
