@@ -57,8 +57,11 @@ commands! {
     Buildpacks = buildpacks "buildpacks";
     BuildpacksAdd = buildpacks_add "buildpacks:add";
     BuildpacksClear = buildpacks_clear "buildpacks:clear";
+    BuildpacksInfo = buildpacks_info "buildpacks:info";
     BuildpacksRemove = buildpacks_remove "buildpacks:remove";
+    BuildpacksSearch = buildpacks_search "buildpacks:search";
     BuildpacksSet = buildpacks_set "buildpacks:set";
+    BuildpacksVersions = buildpacks_versions "buildpacks:versions";
     Completions = completions "completions";
     Config = config "config";
     ConfigGet = config_get "config:get";

@@ -1,5 +1,7 @@
 //! Commands as a user types them, against a stand-in for the API.
 
+mod buildpacks;
+
 use crate::settings::Settings;
 use crate::{Ending, grammar, run_words};
 use serde_json::{Value, json};
@@ -307,37 +309,6 @@ async fn nothing_is_destroyed_without_its_name() {
     assert!(!api.was_called("DELETE /apps/my-app"));
     api.ok(&["apps:destroy", "my-app", "--confirm", "my-app"]).await;
     assert!(api.was_called("DELETE /apps/my-app"));
-}
-
-#[tokio::test]
-async fn buildpacks_keep_their_order() {
-    let path = "/apps/my-app/buildpack-installations";
-    let api = Api::start(&[
-        (
-            &format!("GET {path}"),
-            json!([buildpack(0, "heroku/nodejs"), buildpack(1, "https://b.test/x.tgz")]),
-        ),
-        (&format!("PUT {path}"), json!([buildpack(0, "a"), buildpack(1, "b")])),
-    ])
-    .await;
-    let sent = |names: &[&str]| {
-        let updates: Vec<Value> = names.iter().map(|name| json!({ "buildpack": name })).collect();
-        assert_eq!(api.sent(&format!("PUT {path}")), json!({ "updates": updates }));
-    };
-    api.ok(&["buildpacks:add", "new", "--index", "1", "-a", "my-app"]).await;
-    sent(&["new", "heroku/nodejs", "https://b.test/x.tgz"]);
-    api.ok(&["buildpacks:set", "new", "-i", "2", "-a", "my-app"]).await;
-    sent(&["heroku/nodejs", "new"]);
-    let (out, _) = api.ok(&["buildpacks:remove", "heroku/nodejs", "-a", "my-app"]).await;
-    sent(&["https://b.test/x.tgz"]);
-    assert!(out.starts_with("Buildpack removed. Next release on my-app will use:\n1. a\n2. b\n"), "{out}");
-    api.ok(&["buildpacks:remove", "-i", "2", "-a", "my-app"]).await;
-    sent(&["heroku/nodejs"]);
-    for words in [&["buildpacks:add", "heroku/nodejs"][..], &["buildpacks:remove", "-i", "3"]] {
-        api.fails(&[words, &["-a", "my-app"]].concat()).await;
-    }
-    api.ok(&["buildpacks:clear", "-a", "my-app"]).await;
-    sent(&[]);
 }
 
 #[tokio::test]

@@ -4,7 +4,9 @@ use crate::{Client, ClientError};
 use reqwest::Method;
 use serde_json::json;
 use wire::{NumberOrText, account, app, authorization, build, buildpack, collaborator, config_vars, domain};
-use wire::{dyno, dyno_size, feature, formation, key, log_drain, log_session, place, release, source};
+use wire::{
+    dyno, dyno_size, feature, formation, key, log_drain, log_session, place, registry, release, source,
+};
 
 type Result<T> = std::result::Result<T, ClientError>;
 
@@ -154,6 +156,23 @@ impl Client {
             order.into_iter().map(|buildpack| buildpack::Entry { buildpack: Some(buildpack) }).collect();
         let path = ["apps", app, "buildpack-installations"];
         self.send(Method::PUT, &path, &buildpack::Update { updates }).await
+    }
+
+    /// The buildpacks that go by a name.
+    pub async fn registry(&self) -> Result<Vec<registry::Buildpack>> {
+        self.get(&["buildpacks"]).await
+    }
+
+    pub async fn registry_info(&self, name: &str) -> Result<registry::Buildpack> {
+        self.get(&["buildpacks", name]).await
+    }
+
+    pub async fn registry_revisions(&self, name: &str) -> Result<Vec<registry::Revision>> {
+        self.get(&["buildpacks", name, "revisions"]).await
+    }
+
+    pub async fn registry_readme(&self, name: &str) -> Result<registry::Readme> {
+        self.get(&["buildpacks", name, "readme"]).await
     }
 
     pub async fn domains(&self, app: &str) -> Result<Vec<domain::Domain>> {
