@@ -28,6 +28,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("reconcile", &["domain", "planner", "store", "ops", "engine", "builder", "image", "logs"]),
     ("api", &["domain", "wire", "ops", "logs"]),
     ("git", &["domain", "ops"]),
+    ("registry", &["domain", "ops", "image"]),
     ("client", &["domain", "wire"]),
     ("cli", &["domain", "wire", "client"]),
 ];

@@ -1,6 +1,6 @@
 //! Dynos: one row for each container that runs, ran last, or is wished for as a one-off.
 
-use crate::{AccountId, AppId, DynoId, DynoName, DynoSize, ReleaseId};
+use crate::{AccountId, AppId, DynoId, DynoName, DynoSize, ProcessType, ReleaseId};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -79,6 +79,8 @@ pub struct Dyno {
     pub release: ReleaseId,
     /// The shell command as the user wrote it.
     pub command: String,
+    /// One-offs of a container app only: they run the image of this process type.
+    pub image_type: Option<ProcessType>,
     pub state: DynoState,
     /// One-offs only: extra environment from the client (`TERM`, `COLUMNS`, `LINES`, `--env`).
     pub env: BTreeMap<String, String>,

@@ -64,8 +64,12 @@ ids! {
     LogSessionId
     /// A release.
     ReleaseId
+    /// A repository of the registry.
+    RepositoryId
     /// A slug: what a build made.
     SlugId
     /// An uploaded source tarball.
     SourceId
+    /// A blob on its way into a repository.
+    UploadId
 }

@@ -2,6 +2,7 @@
 
 use crate::{AccountId, AppId, Digest, ProcessType, ReleaseId, SlugId};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Config vars in name order. Values are secrets: this type has no `Debug` that shows them.
@@ -15,13 +16,27 @@ impl std::fmt::Debug for ConfigVars {
     }
 }
 
-/// What a build made: an image and the process types found in it.
+/// An image that a process type runs instead of the slug's common one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TypeImage {
+    /// The OCI image's manifest.
+    pub image: Digest,
+    /// The process type's command is what the image itself names (`ENTRYPOINT` and `CMD`), and not
+    /// a text for a shell.
+    pub own_command: bool,
+}
+
+/// What a release runs: the image that a build made and the process types found in it, or an image
+/// for each process type of a container app.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slug {
     pub id: SlugId,
     pub app: AppId,
-    /// The OCI image's manifest. `None` while a client has created the slug but not uploaded it.
+    /// The OCI image's manifest. `None` while a client has created the slug but not uploaded it, and
+    /// for a container app.
     pub image: Option<Digest>,
+    /// The process types that run images of their own; others run `image`.
+    pub images: BTreeMap<ProcessType, TypeImage>,
     /// Digest of the app layer as the Platform API shows it, `SHA256:<hex>`.
     pub checksum: Option<String>,
     /// Compressed bytes of the app layer.
@@ -37,6 +52,25 @@ pub struct Slug {
     pub expired: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+impl Slug {
+    /// Whether there is something to run.
+    pub fn has_image(&self) -> bool {
+        self.image.is_some() || !self.images.is_empty()
+    }
+
+    /// The image of a process type's own, if it has one.
+    pub fn own_image(&self, process_type: &ProcessType) -> Option<TypeImage> {
+        self.images.get(process_type).copied()
+    }
+
+    /// The image for what is no process type, such as `heroku run`: the common one, else that of
+    /// `web`, else the first one.
+    pub fn any_image(&self) -> Option<Digest> {
+        let of_web = || self.images.get(&ProcessType::web());
+        self.image.or_else(|| of_web().or_else(|| self.images.values().next()).map(|own| own.image))
+    }
 }
 
 /// Where a release stands. `Pending` means that its release command has not ended.

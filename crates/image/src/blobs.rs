@@ -76,6 +76,26 @@ impl Blobs {
         file.set_modified(SystemTime::now()).map_err(at("touch", &self.path(digest)))
     }
 
+    /// Has `put` make the file of a new blob, which is on disk for good when this returns. A blob
+    /// that is there already becomes young again instead, so that the collector waits before it
+    /// looks at it.
+    pub(crate) fn place(
+        &self,
+        digest: &Digest,
+        put: impl FnOnce(&Path) -> io::Result<()>,
+    ) -> Result<(), StoreError> {
+        let path = self.path(digest);
+        let directory = File::open(&self.directory).map_err(at("open", &self.directory))?;
+        {
+            let _door = self.lock();
+            match File::options().write(true).open(&path) {
+                Ok(file) => file.set_modified(SystemTime::now()).map_err(at("touch", &path))?,
+                Err(_) => put(&path).map_err(at("rename a new blob to", &path))?,
+            }
+        }
+        directory.sync_all().map_err(at("write", &self.directory))
+    }
+
     /// Reads a small blob whole and checks that it is what its name says.
     pub(crate) fn read_small(&self, digest: &Digest) -> Result<Vec<u8>, StoreError> {
         const LIMIT: u64 = 4 << 20;
@@ -110,20 +130,8 @@ impl BlobWriter {
         }
         let path = self.blobs.path(&digest);
         self.file.as_file().sync_data().map_err(at("write", &path))?;
-        let directory = File::open(&self.blobs.directory).map_err(at("open", &self.blobs.directory))?;
-        {
-            let _door = self.blobs.lock();
-            match File::options().write(true).open(&path) {
-                // Already there: young again, so that the collector waits before it looks at it.
-                Ok(file) => file.set_modified(SystemTime::now()).map_err(at("touch", &path))?,
-                Err(_) => {
-                    self.file
-                        .persist(&path)
-                        .map_err(|error| at("rename a new blob to", &path)(error.error))?;
-                }
-            }
-        }
-        directory.sync_all().map_err(at("write", &self.blobs.directory))?;
+        let file = self.file;
+        self.blobs.place(&digest, |path| file.persist(path).map(drop).map_err(|error| error.error))?;
         Ok(Blob { digest, size: self.size })
     }
 }

@@ -1,8 +1,8 @@
 //! Garbage collection by exact references.
 //!
 //! The store does not know who needs what. Its owner names the roots: every image that a slug, a
-//! stack or a container (running or not yet removed) refers to, and every blob that a build still
-//! wants. What is reachable from no root, is not pinned and is old enough goes.
+//! stack or a container (running or not yet removed) refers to, every blob that a build still wants,
+//! and every manifest and blob that a repository of the registry has. What is reachable from no root, is not pinned and is old enough goes.
 
 use crate::beneath::open_directory;
 use crate::store::{ImageStore, StoreError, at};
@@ -13,6 +13,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
+use uuid::Uuid;
 
 /// What is to be kept.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +22,8 @@ pub struct Roots {
     pub images: HashSet<Digest>,
     /// Blobs that stand for themselves, such as source archives.
     pub blobs: HashSet<Digest>,
+    /// Uploads that have not ended.
+    pub uploads: HashSet<Uuid>,
 }
 
 /// What was removed.
@@ -83,6 +86,7 @@ impl ImageStore {
         let (blobs, diff_ids) = self.reachable(roots)?;
         let before = SystemTime::now() - grace;
         let mut collected = Collected::default();
+        self.sweep_uploads(&roots.uploads, before)?;
         self.sweep_blobs(&blobs, before, &mut collected)?;
         self.sweep_layers(&diff_ids, before, &mut collected)?;
         Ok(collected)
@@ -166,7 +170,7 @@ impl ImageStore {
                 Ok(diff_id) if keep.contains(&diff_id) => {}
                 Ok(diff_id) => {
                     // Renamed while nobody can be about to use it, then removed at leisure.
-                    let old = directory.join(format!("outgoing-{}", uuid::Uuid::new_v4()));
+                    let old = directory.join(format!("outgoing-{}", Uuid::new_v4()));
                     let moved = self.layers.alone(&diff_id, || {
                         let old_enough = older(&path, before)?;
                         if old_enough {
@@ -209,7 +213,7 @@ fn remove_file_if_there(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Whether a file was last changed before a moment; one that is gone is not.
-fn older(path: &Path, before: SystemTime) -> Result<bool, StoreError> {
+pub(crate) fn older(path: &Path, before: SystemTime) -> Result<bool, StoreError> {
     match std::fs::symlink_metadata(path).and_then(|metadata| metadata.modified()) {
         Ok(modified) => Ok(modified <= before),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

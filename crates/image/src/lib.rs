@@ -21,6 +21,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod unpack;
+mod uploads;
 
 pub use beneath::{MAX_SMALL_FILE, read_small_file};
 pub use blobs::{Blob, BlobWriter};

@@ -5,6 +5,7 @@ use crate::collect::Pins;
 use crate::layers::Layers;
 use crate::pack::PackError;
 use crate::unpack::UnpackError;
+use crate::uploads::Uploads;
 use bytes::{Bytes, BytesMut};
 use domain::Digest;
 use std::fs::File;
@@ -12,12 +13,14 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt};
+use uuid::Uuid;
 
 /// Images on this machine's disk. Cloning gives another handle to the same store.
 #[derive(Clone, Debug)]
 pub struct ImageStore {
     pub(crate) blobs: Arc<Blobs>,
     pub(crate) layers: Arc<Layers>,
+    pub(crate) uploads: Arc<Uploads>,
     pub(crate) pins: Arc<Pins>,
 }
 
@@ -30,6 +33,13 @@ pub enum StoreError {
     DigestMismatch { expected: Digest, actual: Digest },
     #[error("the content is larger than {limit} bytes")]
     TooLarge { limit: u64 },
+    #[error("there is no upload {0}")]
+    NoUpload(Uuid),
+    #[error("somebody else writes to the upload {0}")]
+    UploadBusy(Uuid),
+    /// A piece that does not follow the one before.
+    #[error("the upload {id} goes on at byte {size}")]
+    UploadOffset { id: Uuid, size: u64 },
     /// What is on disk is not what was put there, or is no image.
     #[error("{digest} in the image store is damaged: {why}")]
     Corrupt { digest: Digest, why: &'static str },
@@ -64,7 +74,7 @@ pub(crate) fn is_disk_full(error: &io::Error) -> bool {
 
 /// For `map_err`: what was being done, and to which path. Takes our own error out again where it
 /// had to travel as an [`io::Error`].
-pub(crate) fn at(doing: &str, path: &Path) -> impl Fn(io::Error) -> StoreError + use<> {
+pub(crate) fn at(doing: &str, path: &Path) -> impl Fn(io::Error) -> StoreError + Clone + use<> {
     let doing = format!("{doing} {}", path.display());
     move |source| match source.downcast::<StoreError>() {
         Ok(error) => error,
@@ -78,6 +88,7 @@ impl ImageStore {
         Ok(Self {
             blobs: Arc::new(Blobs::open(data)?),
             layers: Arc::new(Layers::open(data)?),
+            uploads: Arc::new(Uploads::open(data)?),
             pins: Arc::default(),
         })
     }
@@ -104,36 +115,13 @@ impl ImageStore {
     /// nothing.
     pub async fn receive_blob(
         &self,
-        mut reader: impl AsyncRead + Unpin,
+        reader: impl AsyncRead + Unpin,
         limit: u64,
         expected: Option<Digest>,
     ) -> Result<Blob, StoreError> {
-        // The end is a message of its own: a channel that only closes means that nobody waits.
-        let (sender, mut receiver) = tokio::sync::mpsc::channel::<Option<Bytes>>(8);
         let store = self.clone();
-        let fail = at("receive into", self.blobs.incoming());
-        let writing = tokio::task::spawn_blocking(move || {
-            let mut writer = store.begin_blob(limit)?;
-            let fail = at("receive into", store.blobs.incoming());
-            loop {
-                match receiver.blocking_recv() {
-                    Some(Some(piece)) => writer.write_all(&piece).map_err(&fail)?,
-                    Some(None) => return writer.finish(expected.as_ref()),
-                    None => return Err(fail(io::ErrorKind::Interrupted.into())),
-                }
-            }
-        });
-        let mut buffer = BytesMut::new();
-        loop {
-            buffer.reserve(128 << 10);
-            let end = reader.read_buf(&mut buffer).await.map_err(&fail)? == 0;
-            let piece = (!end).then(|| buffer.split().freeze());
-            // A writer that has given up says why below.
-            if sender.send(piece).await.is_err() || end {
-                break;
-            }
-        }
-        writing.await.map_err(|error| fail(io::Error::other(error)))?
+        let open = move || store.begin_blob(limit);
+        pump(reader, self.blobs.incoming(), open, move |writer| writer.finish(expected.as_ref())).await
     }
 
     /// Opens a blob for reading.
@@ -150,5 +138,49 @@ impl ImageStore {
     /// Whether a blob is there.
     pub fn has_blob(&self, digest: &Digest) -> bool {
         self.blobs.path(digest).exists()
+    }
+}
+
+/// Carries a stream of an async world into a file: `open` makes the writer, `close` ends it when all
+/// is there. A writer whose reader fails, or whose future is dropped, is dropped without `close`.
+pub(crate) async fn pump<W: Write + 'static, T: Send + 'static>(
+    mut reader: impl AsyncRead + Unpin,
+    place: &Path,
+    open: impl FnOnce() -> Result<W, StoreError> + Send + 'static,
+    close: impl FnOnce(W) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    // The end is a message of its own: a channel that only closes means that nobody waits.
+    let (sender, mut receiver) = tokio::sync::mpsc::channel::<Option<Bytes>>(8);
+    let fail = at("receive into", place);
+    let fail_writing = fail.clone();
+    let writing = tokio::task::spawn_blocking(move || {
+        let mut writer = open()?;
+        loop {
+            match receiver.blocking_recv() {
+                Some(Some(piece)) => writer.write_all(&piece).map_err(&fail_writing)?,
+                Some(None) => return close(writer),
+                None => return Err(fail_writing(io::ErrorKind::Interrupted.into())),
+            }
+        }
+    });
+    let mut buffer = BytesMut::new();
+    let failed = loop {
+        buffer.reserve(128 << 10);
+        let end = match reader.read_buf(&mut buffer).await {
+            Ok(count) => count == 0,
+            Err(error) => break Some(error),
+        };
+        let piece = (!end).then(|| buffer.split().freeze());
+        // A writer that has given up says why below.
+        if sender.send(piece).await.is_err() || end {
+            break None;
+        }
+    };
+    drop(sender);
+    // Waited for in any case, so that nobody writes any more when this returns.
+    let written = writing.await.map_err(|error| fail(io::Error::other(error)))?;
+    match failed {
+        Some(error) => Err(fail(error)),
+        None => written,
     }
 }

@@ -268,7 +268,7 @@ fn only_what_no_root_reaches_is_collected() {
     }
     let source = store.put_blob(&b"source"[..], 100, None).unwrap().digest;
     let garbage = store.put_blob(&b"garbage"[..], 100, None).unwrap().digest;
-    let mut roots = Roots { images: [kept, dropped].into(), blobs: [source].into() };
+    let mut roots = Roots { images: [kept, dropped].into(), blobs: [source].into(), ..Roots::default() };
 
     // Young things stay.
     assert_eq!(store.collect(&Roots::default(), Duration::from_hours(1)).unwrap(), Collected::default());

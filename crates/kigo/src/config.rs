@@ -81,6 +81,15 @@ pub(crate) struct ServerArgs {
     /// Disk a dyno may fill, in MiB [default: 1024]
     #[arg(long, env = "KIGO_DYNO_DISK", value_name = "MIB")]
     pub(crate) dyno_disk: Option<u64>,
+    /// Compressed size of one layer in the registry at most, in MiB [default: 4096]
+    #[arg(long, env = "KIGO_REGISTRY_BLOB_LIMIT", value_name = "MIB")]
+    pub(crate) registry_blob_limit: Option<u64>,
+    /// Size of all that one app's repositories hold, at most, in MiB [default: 20480]
+    #[arg(long, env = "KIGO_REGISTRY_APP_LIMIT", value_name = "MIB")]
+    pub(crate) registry_app_limit: Option<u64>,
+    /// Size of an image that is released, unpacked, at most, in MiB [default: 8192]
+    #[arg(long, env = "KIGO_REGISTRY_IMAGE_LIMIT", value_name = "MIB")]
+    pub(crate) registry_image_limit: Option<u64>,
     /// Seconds a web dyno has for listening on its port [default: 60]
     #[arg(long, env = "KIGO_BOOT_TIMEOUT", value_name = "SECONDS")]
     pub(crate) boot_timeout: Option<u64>,
@@ -112,6 +121,7 @@ struct File {
     network: FileNetwork,
     build: FileBuild,
     dyno: FileDyno,
+    registry: FileRegistry,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -164,6 +174,14 @@ struct FileDyno {
     boot_timeout: Option<u64>,
 }
 
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileRegistry {
+    blob_limit: Option<u64>,
+    app_limit: Option<u64>,
+    image_limit: Option<u64>,
+}
+
 /// All settings, decided.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Config {
@@ -200,6 +218,12 @@ pub(crate) struct Config {
     /// Bytes.
     pub(crate) dyno_disk: u64,
     pub(crate) boot_timeout: Duration,
+    /// Bytes.
+    pub(crate) registry_blob_limit: u64,
+    /// Bytes.
+    pub(crate) registry_app_limit: u64,
+    /// Bytes.
+    pub(crate) registry_image_limit: u64,
     pub(crate) log_format: LogFormat,
 }
 
@@ -262,6 +286,9 @@ impl Config {
             local_buildpacks: args.local_buildpacks.clone().or(file.build.local_buildpacks),
             dyno_disk: mib(args.dyno_disk, file.dyno.disk, 1024),
             boot_timeout: Duration::from_secs(args.boot_timeout.or(file.dyno.boot_timeout).unwrap_or(60)),
+            registry_blob_limit: mib(args.registry_blob_limit, file.registry.blob_limit, 4096),
+            registry_app_limit: mib(args.registry_app_limit, file.registry.app_limit, 20 * 1024),
+            registry_image_limit: mib(args.registry_image_limit, file.registry.image_limit, 8192),
             log_format: args.log_format.or(file.log_format).unwrap_or_default(),
         };
         config.check()?;

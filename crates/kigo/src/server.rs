@@ -31,7 +31,7 @@ use jiff::Timestamp;
 use journal::AppLogs;
 use logs::Logs;
 use ops::Ops;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::Registry as Metrics;
 use reconcile::Outputs;
 use rendezvous::Rendezvous;
 use std::net::SocketAddr;
@@ -93,7 +93,7 @@ async fn serve(config: &Config) -> Result<()> {
     let base = base(config, &bound, certificates).await?;
     bootstrap(&base.ops).await?;
 
-    let mut registry = Registry::with_prefix("kigo");
+    let mut registry = Metrics::with_prefix("kigo");
     let metrics = router::Metrics::default();
     metrics.register(&mut registry);
     let board: Arc<std::sync::OnceLock<reconcile::Board>> = Arc::default();
@@ -194,6 +194,7 @@ async fn base(config: &Config, bound: &Bound, certificates: Certificates) -> Res
     let settings = ops::Settings {
         api_origin: bound.endpoints.api_url.clone(),
         base_domain: config.base_domain.clone(),
+        max_registry_bytes: config.registry_app_limit,
         ..ops::Settings::default()
     };
     let ops = Ops::new(store, settings, Arc::new(AppLogs(logs.clone())));
@@ -281,7 +282,13 @@ fn pages(
             .context("cannot make the key of log streams")?,
         shutdown: shutdown.clone(),
     };
-    let router = api::router(parts).merge(git.router()).merge(health.clone().router());
+    let registry = registry::Registry {
+        ops: base.ops.clone(),
+        images: base.images.clone(),
+        blob_limit: config.registry_blob_limit,
+    };
+    let router =
+        api::router(parts).merge(git.router()).merge(registry.router()).merge(health.clone().router());
     Ok(router.layer(axum::middleware::from_fn(mark_secure)))
 }
 

@@ -25,6 +25,7 @@ pub mod keys;
 pub mod outputs;
 pub mod rate_limits;
 pub mod regions;
+pub mod registry;
 pub mod releases;
 pub mod sessions;
 pub mod slugs;
@@ -78,6 +79,16 @@ pub struct Settings {
     pub max_domains: usize,
     /// Buildpacks of one app at most.
     pub max_buildpacks: usize,
+    /// Repositories of one app in the registry, at most.
+    pub max_repositories: usize,
+    /// Manifests of one repository at most.
+    pub max_manifests: usize,
+    /// Tags of one repository at most.
+    pub max_tags: usize,
+    /// Uploads to the repositories of one app that have not ended, at most.
+    pub max_uploads: usize,
+    /// Bytes of all that the repositories of one app hold, at most.
+    pub max_registry_bytes: u64,
     /// Requests an account can make at once (Heroku's figure).
     pub rate_limit: u32,
     /// Requests an account gets back each minute (Heroku's figure).
@@ -97,6 +108,11 @@ impl Default for Settings {
             max_drains: 5,
             max_domains: 1000,
             max_buildpacks: 20,
+            max_repositories: 100,
+            max_manifests: 20_000,
+            max_tags: 10_000,
+            max_uploads: 100,
+            max_registry_bytes: 20 << 30,
             rate_limit: 4500,
             rate_limit_refill: 75,
         }

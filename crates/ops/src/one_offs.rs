@@ -33,6 +33,7 @@ pub(crate) fn blank_dyno(app: AppId, release: ReleaseId, command: String, now: T
         command,
         state: DynoState::Starting,
         env: BTreeMap::new(),
+        image_type: None,
         attach_key: None,
         no_tty: false,
         user: None,

@@ -118,6 +118,7 @@ fn check(ops: &Ops, app: &App, input: Create) -> Result<Slug> {
         id: SlugId::new(),
         app: app.id,
         image: None,
+        images: BTreeMap::new(),
         checksum,
         size: None,
         commit: input.commit,

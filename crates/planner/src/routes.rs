@@ -117,6 +117,7 @@ mod tests {
             command: "run".into(),
             state,
             env: BTreeMap::new(),
+            image_type: None,
             attach_key: None,
             no_tty: false,
             user: None,

@@ -338,6 +338,7 @@ fn new_row(launch: &Launch, now: Timestamp) -> Dyno {
         command: launch.command.clone(),
         state: DynoState::Starting,
         env: BTreeMap::new(),
+        image_type: None,
         attach_key: None,
         no_tty: false,
         user: None,

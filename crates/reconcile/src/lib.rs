@@ -130,6 +130,8 @@ pub struct Settings {
     pub kept_releases: usize,
     /// So many of an app's newest builds are remembered, with what they printed.
     pub kept_builds: usize,
+    /// What nothing in the registry refers to is kept for so long.
+    pub registry_grace: Duration,
     /// How people reach apps; `{app}` stands for the app's name.
     pub app_url: String,
 }
@@ -147,6 +149,7 @@ impl Settings {
             source_networks: Vec::new(),
             kept_releases: 20,
             kept_builds: 50,
+            registry_grace: Duration::from_hours(24),
             app_url: "http://{app}.localhost:8080/".into(),
         }
     }

@@ -164,6 +164,7 @@ mod tests {
             command: "npm start -p ${PORT} $PORT $SECRET".into(),
             state,
             env: std::collections::BTreeMap::new(),
+            image_type: None,
             attach_key: None,
             no_tty: false,
             user: None,

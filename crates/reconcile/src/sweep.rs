@@ -1,5 +1,5 @@
-//! Clears away what nobody needs any more: what destroyed apps leave, old slugs and logs, blobs
-//! without an owner.
+//! Clears away what nobody needs any more: what destroyed apps leave, old slugs and logs, what
+//! repositories do not need, blobs without an owner.
 
 use crate::driver::{Loop, Turn};
 use crate::dynos::app_of;
@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use domain::{AppId, BuildStatus, Chore, ChoreKind, ReleaseStatus};
 use engine::Engine;
 use image::{ImageStore, Roots};
+use jiff::SignedDuration;
 use logs::Logs;
 use ops::Ops;
 use serde_json::json;
@@ -151,6 +152,11 @@ impl Sweep {
             self.old_commands(app.id).await?;
         }
         ops::sources::expire_old(&self.ops).await?;
+        let grace = SignedDuration::try_from(self.settings.registry_grace).unwrap_or(SignedDuration::MAX);
+        let swept = ops::registry::sweep(&self.ops, grace).await?;
+        if swept != ops::registry::Swept::default() {
+            tracing::info!(?swept, "removed what repositories do not need");
+        }
         self.collect_garbage().await
     }
 
@@ -188,6 +194,8 @@ impl Sweep {
         roots.images.extend(store::slugs::images(&mut tx).await?);
         roots.blobs = store::builds::sources(&mut tx).await?.into_iter().collect::<HashSet<_>>();
         roots.blobs.extend(store::sources::digests(&mut tx).await?);
+        roots.blobs.extend(store::registry::digests(&mut tx).await?);
+        roots.uploads.extend(store::registry::uploads::ids(&mut tx).await?.into_iter().map(|id| id.0));
         drop(tx);
         let images = self.images.clone();
         let collected = tokio::task::spawn_blocking(move || images.collect(&roots, GRACE)).await;

@@ -29,6 +29,7 @@ fn dyno(tx: &Tx, row: &SqliteRow) -> Result<Dyno> {
         size: row.parsed("size")?,
         release: row.parsed("release_id")?,
         command: row.text("command")?,
+        image_type: row.parsed_if_any("image_type")?,
         state: row.word("state", DynoState::parse)?,
         env: env.transpose()?.unwrap_or_default(),
         attach_key: row.text_if_any("attach_key")?,
@@ -63,9 +64,9 @@ pub async fn insert(write: &mut Write, dyno: &Dyno) -> Result<()> {
         "INSERT INTO dynos (id, app_id, process_type, number, kind, size, release_id, command, state, sealed_env,
                             attach_key, no_tty, user_id, time_limit, port, address, crashes, retry_at,
                             stop_requested_at, stopping_since, exit_status, started_at, state_changed_at,
-                            created_at, updated_at)
+                            created_at, updated_at, image_type)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-                 $22, $23, $24, $25)",
+                 $22, $23, $24, $25, $26)",
     )
     .bind(&id)
     .bind(dyno.app.to_string())
@@ -92,6 +93,7 @@ pub async fn insert(write: &mut Write, dyno: &Dyno) -> Result<()> {
     .bind(micros(dyno.state_changed_at))
     .bind(micros(dyno.created_at))
     .bind(micros(dyno.updated_at))
+    .bind(text_of(dyno.image_type.as_ref()))
     .execute(write.sql())
     .await?;
     Ok(())

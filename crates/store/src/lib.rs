@@ -24,6 +24,7 @@ pub mod dynos;
 pub mod features;
 pub mod formation;
 pub mod keys;
+pub mod registry;
 pub mod releases;
 pub mod slugs;
 pub mod sources;

@@ -2,15 +2,17 @@
 
 use crate::row::{Columns, integer, json_of, micros, text_of};
 use crate::{Result, Table, Tx, Write};
-use domain::{AppId, Digest, Slug, SlugId};
+use domain::{AppId, Digest, ProcessType, Slug, SlugId, TypeImage};
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
+use std::collections::BTreeMap;
 
 fn slug(row: &SqliteRow) -> Result<Slug> {
     Ok(Slug {
         id: row.parsed("id")?,
         app: row.parsed("app_id")?,
         image: row.parsed_if_any("image")?,
+        images: row.json("images")?,
         checksum: row.text_if_any("checksum")?,
         size: row.number_if_any("size")?,
         commit: row.text_if_any("source_commit")?,
@@ -31,8 +33,8 @@ pub async fn insert(write: &mut Write, slug: &Slug) -> Result<()> {
     sqlx::query(
         "INSERT INTO slugs (id, app_id, image, checksum, size, source_commit, commit_description,
                             buildpack_provided_description, process_types, stack, upload_key, expired,
-                            created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                            created_at, updated_at, images)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     )
     .bind(slug.id.to_string())
     .bind(slug.app.to_string())
@@ -48,6 +50,7 @@ pub async fn insert(write: &mut Write, slug: &Slug) -> Result<()> {
     .bind(slug.expired)
     .bind(micros(slug.created_at))
     .bind(micros(slug.updated_at))
+    .bind(json_of("images", &slug.images)?)
     .execute(write.sql())
     .await?;
     Ok(())
@@ -74,14 +77,16 @@ pub async fn set_image(
     Ok(())
 }
 
-/// Gives the image up: nothing refers to it any more, so its blobs can be collected.
+/// Gives its images up: nothing refers to it any more, so its blobs can be collected.
 pub async fn expire(write: &mut Write, id: SlugId, now: Timestamp) -> Result<()> {
     write.touch(Table::Slugs);
-    sqlx::query("UPDATE slugs SET image = NULL, expired = TRUE, updated_at = $2 WHERE id = $1")
-        .bind(id.to_string())
-        .bind(micros(now))
-        .execute(write.sql())
-        .await?;
+    sqlx::query(
+        "UPDATE slugs SET image = NULL, images = '{}', expired = TRUE, updated_at = $2 WHERE id = $1",
+    )
+    .bind(id.to_string())
+    .bind(micros(now))
+    .execute(write.sql())
+    .await?;
     Ok(())
 }
 
@@ -120,10 +125,15 @@ pub async fn list(tx: &mut Tx, app: AppId) -> Result<Vec<Slug>> {
 
 /// The images of all slugs: what garbage collection must keep.
 pub async fn images(tx: &mut Tx) -> Result<Vec<Digest>> {
-    sqlx::query("SELECT DISTINCT image FROM slugs WHERE image IS NOT NULL")
-        .fetch_all(tx.sql())
-        .await?
-        .iter()
-        .map(|row| row.parsed("image"))
-        .collect()
+    let rows =
+        sqlx::query("SELECT DISTINCT image, images FROM slugs WHERE image IS NOT NULL OR images <> '{}'")
+            .fetch_all(tx.sql())
+            .await?;
+    let mut all = Vec::new();
+    for row in &rows {
+        all.extend(row.parsed_if_any::<Digest>("image")?);
+        let own: BTreeMap<ProcessType, TypeImage> = row.json("images")?;
+        all.extend(own.values().map(|own| own.image));
+    }
+    Ok(all)
 }

@@ -93,6 +93,7 @@ async fn insert_slug(ops: &Ops, write: &mut Write, build: &Build, success: &Succ
         id: SlugId::new(),
         app: build.app,
         image: Some(success.image),
+        images: BTreeMap::new(),
         checksum: Some(success.checksum.clone()),
         size: Some(success.size),
         commit: build.source_version.clone(),

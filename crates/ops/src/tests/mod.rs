@@ -9,6 +9,7 @@ mod config;
 mod dynos;
 mod formation;
 mod hangers_on;
+mod registry;
 mod releases;
 
 use crate::builds::{Finished, Outcome, Success};

@@ -247,6 +247,7 @@ fn new_row(id: DynoId, launch: Launch, now: Timestamp) -> Dyno {
         command: launch.command,
         state: DynoState::Starting,
         env: BTreeMap::new(),
+        image_type: None,
         attach_key: None,
         no_tty: false,
         user: None,

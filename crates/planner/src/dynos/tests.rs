@@ -37,6 +37,7 @@ fn dyno(name: &str, version: u128, state: DynoState) -> Dyno {
         command: "run".into(),
         state,
         env: BTreeMap::new(),
+        image_type: None,
         attach_key: None,
         no_tty: false,
         user: None,
