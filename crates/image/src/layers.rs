@@ -5,7 +5,7 @@ use crate::blobs::{Blobs, Hashing};
 use crate::compression::Compression;
 use crate::pack::{PackOptions, pack};
 use crate::store::{ImageStore, StoreError, at};
-use crate::unpack::{UnpackError, UnpackOptions, unpack_archive};
+use crate::unpack::{Counting, UnpackError, UnpackOptions, Unpacked, unpack_archive};
 use domain::Digest;
 use std::collections::HashMap;
 use std::fs::File;
@@ -30,7 +30,10 @@ pub struct Layer {
     pub compression: Compression,
 }
 
-/// The directory of unpacked layers: `<hex of the diff id>/{tree, boot | synced}`.
+/// The directory of unpacked layers: `<hex of the diff id>/{tree, boot | synced, from/}`.
+///
+/// A file in `from/` is called as a blob that was seen to hold this layer, and says how much it
+/// unpacks to: that a config calls a blob so is nobody's word to be taken.
 ///
 /// An unpacked layer is not flushed to disk, which would cost a deploy seconds; it carries the id
 /// of the kernel's boot instead, and is unpacked anew when found after a crash of the machine.
@@ -76,7 +79,7 @@ impl Layers {
     }
 
     /// The unpacked tree, if it is there and can be trusted.
-    fn ready(&self, diff_id: &Digest) -> Option<PathBuf> {
+    pub(crate) fn ready(&self, diff_id: &Digest) -> Option<PathBuf> {
         let place = self.place(diff_id);
         let trusted = place.join("synced").exists()
             || std::fs::read_to_string(place.join("boot")).is_ok_and(|boot| boot == self.boot);
@@ -87,17 +90,39 @@ impl Layers {
     fn tree(&self, blobs: &Blobs, layer: &Layer) -> Result<PathBuf, StoreError> {
         self.alone(&layer.diff_id, || {
             if let Some(tree) = self.ready(&layer.diff_id) {
-                // Young again, for the collector.
-                let place = self.place(&layer.diff_id);
-                let now = std::time::SystemTime::now();
-                File::open(&place).and_then(|dir| dir.set_modified(now)).map_err(at("touch", &place))?;
+                self.refresh(&layer.diff_id)?;
                 return Ok(tree);
             }
             let blob = blobs.open_blob(&layer.digest)?;
             let incoming = Incoming::new(self)?;
-            unpack_checked(BufReader::new(blob), layer, &incoming.tree)?;
-            incoming.put(self, &layer.diff_id)
+            let unpacked =
+                unpack_checked(BufReader::new(blob), layer, &incoming.tree, &UnpackOptions::layer())?;
+            incoming.put(self, layer, unpacked)
         })
+    }
+
+    /// Makes an unpacked layer young again, for the collector.
+    pub(crate) fn refresh(&self, diff_id: &Digest) -> Result<(), StoreError> {
+        let place = self.place(diff_id);
+        let now = std::time::SystemTime::now();
+        File::open(&place).and_then(|dir| dir.set_modified(now)).map_err(at("touch", &place))
+    }
+
+    /// What a blob was seen to unpack to, if it was seen to hold this layer.
+    pub(crate) fn vouched(&self, layer: &Layer) -> Option<Unpacked> {
+        let path = self.place(&layer.diff_id).join("from").join(layer.digest.hex());
+        let text = std::fs::read_to_string(path).ok()?;
+        let (entries, bytes) = text.trim().split_once(' ')?;
+        Some(Unpacked { entries: entries.parse().ok()?, bytes: bytes.parse().ok()?, left_out: 0 })
+    }
+
+    /// Notes that a blob holds the layer in `place`.
+    fn vouch(place: &Path, layer: &Layer, unpacked: Unpacked) -> Result<(), StoreError> {
+        let from = place.join("from");
+        std::fs::create_dir_all(&from).map_err(at("create", &from))?;
+        let path = from.join(layer.digest.hex());
+        std::fs::write(&path, format!("{} {}\n", unpacked.entries, unpacked.bytes))
+            .map_err(at("write", &path))
     }
 
     /// Makes every unpacked layer safe against a crash of the machine.
@@ -125,16 +150,22 @@ impl Layers {
 }
 
 /// Unpacks the blob of a layer and checks both digests on the way.
-fn unpack_checked(blob: impl Read, layer: &Layer, tree: &Path) -> Result<(), StoreError> {
+pub(crate) fn unpack_checked(
+    blob: impl Read,
+    layer: &Layer,
+    tree: &Path,
+    options: &UnpackOptions,
+) -> Result<Unpacked, StoreError> {
     let corrupt = |why| StoreError::Corrupt { digest: layer.digest, why };
     let mut compressed = Hashing::new(blob);
-    let decoder = layer.compression.decoder(&mut compressed).map_err(at("decompress", tree))?;
-    let (archive, diff_id, _) = {
+    let (counted, counter) = Counting::new(&mut compressed);
+    let decoder = layer.compression.decoder(counted).map_err(at("decompress", tree))?;
+    let (unpacked, diff_id) = {
         let mut archive = Hashing::new(decoder);
-        unpack_archive(&mut archive, tree, &UnpackOptions::layer())?;
-        archive.finish()
+        let unpacked = unpack_archive(&mut archive, counter, tree, options)?;
+        let (_, diff_id, _) = archive.finish();
+        (unpacked, diff_id)
     };
-    drop(archive);
     // What follows the end of the last compressed frame is no part of the archive, but of the blob.
     io::copy(&mut compressed, &mut io::sink()).map_err(at("read the blob of", tree))?;
     let (_, digest, _) = compressed.finish();
@@ -144,19 +175,19 @@ fn unpack_checked(blob: impl Read, layer: &Layer, tree: &Path) -> Result<(), Sto
     if diff_id != layer.diff_id {
         return Err(corrupt("its archive does not match its diff id"));
     }
-    Ok(())
+    Ok(unpacked)
 }
 
 /// A tree that is being made; removed when dropped before it is put in its place.
-struct Incoming {
+pub(crate) struct Incoming {
     place: PathBuf,
-    tree: PathBuf,
+    pub(crate) tree: PathBuf,
     /// A lock on the directory, which tells the collector that somebody is at work here.
     _lock: File,
 }
 
 impl Incoming {
-    fn new(layers: &Layers) -> Result<Self, StoreError> {
+    pub(crate) fn new(layers: &Layers) -> Result<Self, StoreError> {
         let place = layers.directory.join(format!("incoming-{}", Uuid::new_v4()));
         let tree = place.join("tree");
         std::fs::create_dir_all(&tree).map_err(at("create", &tree))?;
@@ -166,8 +197,21 @@ impl Incoming {
         Ok(Self { place, tree, _lock: lock })
     }
 
-    fn put(self, layers: &Layers, diff_id: &Digest) -> Result<PathBuf, StoreError> {
+    /// Puts it in its place. A tree that is there already and can be trusted stays.
+    pub(crate) fn put(
+        self,
+        layers: &Layers,
+        layer: &Layer,
+        unpacked: Unpacked,
+    ) -> Result<PathBuf, StoreError> {
+        let diff_id = &layer.diff_id;
         let target = layers.place(diff_id);
+        if let Some(tree) = layers.ready(diff_id) {
+            Layers::vouch(&target, layer, unpacked)?;
+            layers.refresh(diff_id)?;
+            return Ok(tree);
+        }
+        Layers::vouch(&self.place, layer, unpacked)?;
         let boot = self.place.join("boot");
         std::fs::write(&boot, &layers.boot).map_err(at("write", &boot))?;
         let error = match std::fs::rename(&self.place, &target) {
@@ -207,14 +251,12 @@ impl ImageStore {
         let (head, reader) = crate::compression::peek(file).map_err(&fail)?;
         let compression = Compression::of(&head).map_err(|format| UnpackError::Format { format })?;
         let incoming = Incoming::new(&self.layers)?;
-        let mut archive = Hashing::new(compression.decoder(reader).map_err(&fail)?);
-        unpack_archive(&mut archive, &incoming.tree, &UnpackOptions::layer())?;
+        let (counted, counter) = Counting::new(reader);
+        let mut archive = Hashing::new(compression.decoder(counted).map_err(&fail)?);
+        let unpacked = unpack_archive(&mut archive, counter, &incoming.tree, &UnpackOptions::layer())?;
         let (_, diff_id, _) = archive.finish();
         let layer = Layer { digest: blob.digest, diff_id, size: blob.size, compression };
-        self.layers.alone(&diff_id, || match self.layers.ready(&diff_id) {
-            Some(_) => Ok(()),
-            None => incoming.put(&self.layers, &diff_id).map(drop),
-        })?;
+        self.layers.alone(&diff_id, || incoming.put(&self.layers, &layer, unpacked))?;
         Ok(layer)
     }
 

@@ -10,6 +10,7 @@
 //! to registries, and to know what an app, a build or a release is: what must be kept is told to
 //! [`ImageStore::collect`].
 
+mod admit;
 mod beneath;
 mod blobs;
 mod collect;
@@ -19,10 +20,15 @@ mod manifest;
 mod pack;
 mod store;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 mod unpack;
 mod uploads;
+mod user;
+mod view;
 
+pub use admit::AdmitError;
 pub use beneath::{MAX_SMALL_FILE, read_small_file};
 pub use blobs::{Blob, BlobWriter};
 pub use collect::{Collected, Pin, Roots};
@@ -32,3 +38,5 @@ pub use manifest::{HistoryStep, Image, ImageSpec};
 pub use pack::{PackError, PackOptions, Packed, pack};
 pub use store::{ImageStore, StoreError};
 pub use unpack::{Limits, Policy, Rule, TooMuch, UnpackError, UnpackOptions, Unpacked, unpack};
+pub use user::{Identity, UserError};
+pub use view::View;

@@ -21,6 +21,8 @@ pub struct ImageSpec {
     /// Environment that a container starts from.
     pub env: BTreeMap<String, String>,
     pub labels: BTreeMap<String, String>,
+    /// What comes before the command, where the image names something.
+    pub entrypoint: Vec<String>,
     /// Program and arguments, where the image names some.
     pub command: Vec<String>,
     pub working_dir: Option<String>,
@@ -47,6 +49,10 @@ pub struct Image {
     pub digest: Digest,
     /// Of the config blob.
     pub config: Digest,
+    /// For example `linux`.
+    pub os: String,
+    /// For example `amd64`.
+    pub architecture: String,
     pub spec: ImageSpec,
 }
 
@@ -110,7 +116,13 @@ impl ImageStore {
             })
         });
         let layers = layers.collect::<Option<_>>().ok_or(corrupt("a layer is of an unknown kind"))?;
-        Ok(Image { digest: *digest, config: config_digest, spec: spec_of(&config, layers) })
+        Ok(Image {
+            digest: *digest,
+            config: config_digest,
+            os: config.os().to_string(),
+            architecture: config.architecture().to_string(),
+            spec: spec_of(&config, layers),
+        })
     }
 
     fn put_json(&self, document: &impl serde::Serialize) -> Result<crate::Blob, StoreError> {
@@ -155,7 +167,8 @@ fn compression(media_type: &MediaType) -> Option<Compression> {
     }
 }
 
-fn architecture() -> Arch {
+/// That of this machine.
+pub(crate) fn architecture() -> Arch {
     match std::env::consts::ARCH {
         "x86_64" => Arch::Amd64,
         "aarch64" => Arch::ARM64,
@@ -171,6 +184,7 @@ fn config_of(spec: &ImageSpec) -> ImageConfiguration {
         .set_labels(
             Some(spec.labels.clone().into_iter().collect::<HashMap<_, _>>()).filter(|l| !l.is_empty()),
         )
+        .set_entrypoint(some(spec.entrypoint.clone()))
         .set_cmd(some(spec.command.clone()))
         .set_working_dir(spec.working_dir.clone())
         .set_user(spec.user.clone());
@@ -214,6 +228,7 @@ fn spec_of(config: &ImageConfiguration, layers: Vec<Layer>) -> ImageSpec {
         layers,
         env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         labels: inner.labels().clone().unwrap_or_default().into_iter().collect(),
+        entrypoint: inner.entrypoint().clone().unwrap_or_default(),
         command: inner.cmd().clone().unwrap_or_default(),
         working_dir: inner.working_dir().clone(),
         user: inner.user().clone(),

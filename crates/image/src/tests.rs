@@ -181,6 +181,7 @@ fn an_image_reads_back_as_it_was_put() {
         layers: vec![fixture.layer("one")],
         env: [("PATH", "/bin"), ("EMPTY", ""), ("A", "b=c")].map(|(k, v)| (text(k), text(v))).into(),
         labels: [(text("io.kigo.process-types"), text("{\"web\":\"a\"}"))].into(),
+        entrypoint: vec![text("/bin/entry")],
         command: vec![text("bash")],
         working_dir: Some(text("/app")),
         user: Some(text("1000:1000")),

@@ -17,9 +17,12 @@ pub use error::{Rule, TooMuch, UnpackError};
 
 use crate::beneath::open_directory;
 use crate::compression::{Compression, peek};
-use guard::{Counting, Guard, Meter};
+pub(crate) use guard::Counting;
+use guard::{Guard, Meter};
+use std::cell::Cell;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 use tree::Tree;
 
@@ -70,7 +73,7 @@ pub struct UnpackOptions {
 }
 
 impl UnpackOptions {
-    /// For layers, which only the platform and its operators bring.
+    /// For layers that the platform or its operators brought, or that were admitted before.
     pub fn layer() -> Self {
         let limits = Limits {
             bytes: 64 << 30,
@@ -79,6 +82,11 @@ impl UnpackOptions {
             ratio: 100_000,
             time: Duration::from_hours(1),
         };
+        Self { policy: Policy::Layer, limits, single_root: false }
+    }
+
+    /// For layers that a stranger brought.
+    pub fn strange_layer(limits: Limits) -> Self {
         Self { policy: Policy::Layer, limits, single_root: false }
     }
 
@@ -110,17 +118,18 @@ pub fn unpack(reader: impl Read, target: &Path, options: &UnpackOptions) -> Resu
     let (head, reader) = peek(compressed).map_err(UnpackError::Read)?;
     let format = Compression::of(&head).map_err(|format| UnpackError::Format { format })?;
     let decoder = format.decoder(reader).map_err(UnpackError::Read)?;
-    let meter = Meter::new(options.limits, Some(counter));
+    let meter = Meter::new(options.limits, counter);
     unpack_metered(decoder, &meter, target, options)
 }
 
-/// As [`unpack`], for an archive that is decompressed already.
+/// As [`unpack`], for an archive that is decompressed already, from so many bytes as the counter says.
 pub(crate) fn unpack_archive(
     reader: impl Read,
+    compressed: Rc<Cell<u64>>,
     target: &Path,
     options: &UnpackOptions,
 ) -> Result<Unpacked, UnpackError> {
-    unpack_metered(reader, &Meter::new(options.limits, None), target, options)
+    unpack_metered(reader, &Meter::new(options.limits, compressed), target, options)
 }
 
 fn unpack_metered(
@@ -163,7 +172,8 @@ fn unpack_into(
     meter.begin_data();
     // To the end: who reads along hashes the whole stream.
     io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(UnpackError::Read)?;
-    if meter.entries() == 0 {
+    // A layer that changes nothing is one all the same.
+    if meter.entries() == 0 && tree.policy() != Policy::Layer {
         return Err(UnpackError::Empty);
     }
     tree.finish(target)?;

@@ -67,7 +67,8 @@ impl View {
 
     /// The layer that has the file, and its path there without links.
     fn find(&self, path: &Path) -> io::Result<Option<(usize, PathBuf)>> {
-        let roots = self.layers.iter().map(|layer| Ok(open_directory(layer)?)).collect::<io::Result<Vec<_>>>()?;
+        let roots =
+            self.layers.iter().map(|layer| Ok(open_directory(layer)?)).collect::<io::Result<Vec<_>>>()?;
         let mut rest: VecDeque<OsString> = names(path);
         let mut place = PathBuf::new();
         let mut links = 0;
@@ -165,16 +166,16 @@ fn is_opaque_somewhere(root: &OwnedFd, directory: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::Tar;
+    use crate::testing::Archive;
     use crate::{UnpackOptions, unpack};
 
-    fn view(layers: &[Tar]) -> (View, tempfile::TempDir) {
+    fn view(layers: [Archive; 2]) -> (View, tempfile::TempDir) {
         let dir = tempfile::tempdir_in("/var/tmp").unwrap();
         let mut places = Vec::new();
-        for (number, layer) in layers.iter().enumerate() {
+        for (number, layer) in layers.into_iter().enumerate() {
             let place = dir.path().join(number.to_string());
             std::fs::create_dir(&place).unwrap();
-            unpack(layer.bytes().as_slice(), &place, &UnpackOptions::layer()).unwrap();
+            unpack(layer.end().as_slice(), &place, &UnpackOptions::layer()).unwrap();
             places.push(place);
         }
         (View::new(places), dir)
@@ -186,18 +187,18 @@ mod tests {
 
     #[test]
     fn upper_layers_win_and_links_lead_through_the_image() {
-        let lower = Tar::new()
+        let lower = Archive::default()
             .dir("usr")
             .dir("usr/bin")
             .file("usr/bin/sh", "lower")
-            .link("bin", "usr/bin")
+            .symlink("bin", "usr/bin")
             .file("etc/passwd", "lower")
-            .link("absolute", "/etc/passwd")
-            .link("up", "../../etc/passwd")
-            .link("loop", "loop")
-            .link("gone", "/nowhere");
-        let upper = Tar::new().file("etc/passwd", "upper").file("usr/bin/new", "new");
-        let (view, _dir) = view(&[lower, upper]);
+            .symlink("absolute", "/etc/passwd")
+            .symlink("up", "../../etc/passwd")
+            .symlink("loop", "loop")
+            .symlink("gone", "/nowhere");
+        let upper = Archive::default().file("etc/passwd", "upper").file("usr/bin/new", "new");
+        let (view, _dir) = view([lower, upper]);
         for (path, content) in [
             ("/bin/sh", Some("lower")),
             ("bin/new", Some("new")),
@@ -219,9 +220,10 @@ mod tests {
 
     #[test]
     fn what_is_hidden_is_not_there() {
-        let lower = Tar::new().file("a/file", "a").file("b/c/file", "b").file("d/file", "d");
-        let upper = Tar::new().file("a/.wh.file", "").file("b/.wh..wh..opq", "").file("d", "a file now");
-        let (view, _dir) = view(&[lower, upper]);
+        let lower = Archive::default().file("a/file", "a").file("b/c/file", "b").file("d/file", "d");
+        let upper =
+            Archive::default().file("a/.wh.file", "").file("b/.wh..wh..opq", "").file("d", "a file now");
+        let (view, _dir) = view([lower, upper]);
         for path in ["a/file", "b/c/file", "d/file"] {
             assert_eq!(read(&view, path), None, "{path}");
         }

@@ -19,8 +19,8 @@ pub(super) struct Meter(Rc<Counts>);
 struct Counts {
     limits: Limits,
     started: Instant,
-    /// Bytes read before decompression, where there is any.
-    compressed: Option<Rc<Cell<u64>>>,
+    /// Bytes read before decompression.
+    compressed: Rc<Cell<u64>>,
     archive_bytes: Cell<u64>,
     file_bytes: Cell<u64>,
     entries: Cell<u64>,
@@ -30,7 +30,7 @@ struct Counts {
 }
 
 impl Meter {
-    pub(super) fn new(limits: Limits, compressed: Option<Rc<Cell<u64>>>) -> Self {
+    pub(super) fn new(limits: Limits, compressed: Rc<Cell<u64>>) -> Self {
         Self(Rc::new(Counts {
             limits,
             started: Instant::now(),
@@ -96,8 +96,7 @@ impl Meter {
         if total > bytes.saturating_add(counts.limits.entries.saturating_mul(2048)) {
             return Some(TooMuch::Bytes(bytes));
         }
-        let compressed = counts.compressed.as_ref().map(|count| count.get());
-        if compressed.is_some_and(|read| total > RATIO_FROM && total / read.max(1) > ratio) {
+        if total > RATIO_FROM && total / counts.compressed.get().max(1) > ratio {
             return Some(TooMuch::Ratio(ratio));
         }
         (counts.started.elapsed() > time).then_some(TooMuch::Seconds(time.as_secs()))
@@ -130,13 +129,13 @@ impl<R: Read> Read for Guard<R> {
 }
 
 /// Counts what is read.
-pub(super) struct Counting<R> {
+pub(crate) struct Counting<R> {
     inner: R,
     count: Rc<Cell<u64>>,
 }
 
 impl<R> Counting<R> {
-    pub(super) fn new(inner: R) -> (Self, Rc<Cell<u64>>) {
+    pub(crate) fn new(inner: R) -> (Self, Rc<Cell<u64>>) {
         let count = Rc::<Cell<u64>>::default();
         (Self { inner, count: Rc::clone(&count) }, count)
     }

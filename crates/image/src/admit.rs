@@ -1,0 +1,432 @@
+//! Images that a stranger made, looked at before anything runs them.
+//!
+//! A registry takes a manifest for what it says. Here it is seen whether it is an image that this
+//! machine can run, and whether its layers are what its config says: each is unpacked, by the rules
+//! for strangers, and both of its digests are checked. What is refused leaves nothing behind.
+
+use crate::layers::{Incoming, Layer, unpack_checked};
+use crate::manifest::{Image, architecture};
+use crate::store::{ImageStore, StoreError};
+use crate::unpack::{Limits, TooMuch, UnpackError, UnpackOptions, Unpacked};
+use domain::Digest;
+use serde::Deserialize;
+use std::io::BufReader;
+use std::time::Duration;
+
+/// Layers of an image at most: as many as Docker allows.
+const MAX_LAYERS: usize = 127;
+/// Files, directories and links of all layers.
+const MAX_ENTRIES: u64 = 800_000;
+/// Bytes of all texts by which an image says how it runs.
+const MAX_TEXT: usize = 256 << 10;
+
+/// Why an image is not admitted.
+#[derive(Debug, thiserror::Error)]
+pub enum AdmitError {
+    #[error("it is not in the registry any more")]
+    NotFound,
+    #[error("it is no image: {0}")]
+    NoImage(&'static str),
+    #[error("it is for {found}, and this server is {wanted}")]
+    Platform { found: String, wanted: String },
+    #[error("it has no layers, so there is nothing to run")]
+    NoLayers,
+    #[error("it has {0} layers, and {MAX_LAYERS} are allowed")]
+    TooManyLayers(usize),
+    #[error("its layer {number} was not pushed")]
+    MissingLayer { number: usize },
+    #[error("its layer {number} cannot be unpacked: {source}")]
+    Layer {
+        number: usize,
+        #[source]
+        source: UnpackError,
+    },
+    #[error("its layer {number} is not what the image's config says")]
+    OtherLayer { number: usize },
+    #[error("its layers unpack to more than {} MiB", .0 >> 20)]
+    TooLarge(u64),
+    #[error("its layers have more than {MAX_ENTRIES} files")]
+    TooManyEntries,
+    #[error("its {0} cannot be used: it has a zero byte, or is too long")]
+    Text(&'static str),
+    #[error("it names no command: set CMD or ENTRYPOINT in its Dockerfile")]
+    NoCommand,
+    #[error("the image store failed")]
+    Store(#[source] StoreError),
+}
+
+impl AdmitError {
+    /// Whether the image is at fault, rather than this machine.
+    pub fn is_images_fault(&self) -> bool {
+        match self {
+            Self::Store(_) => false,
+            Self::Layer { source, .. } => source.is_archive_at_fault(),
+            _ => true,
+        }
+    }
+}
+
+/// The part of a document that tells an index from a manifest.
+#[derive(Deserialize)]
+struct Index {
+    #[serde(default)]
+    manifests: Option<Vec<Entry>>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    digest: String,
+    platform: Option<Platform>,
+}
+
+#[derive(Deserialize)]
+struct Platform {
+    os: String,
+    architecture: String,
+}
+
+impl ImageStore {
+    /// Looks at an image that a stranger made, by its manifest or by an index that has one for this
+    /// machine, and unpacks its layers, to at most `bytes` in all.
+    pub fn admit(&self, manifest: &Digest, bytes: u64) -> Result<Image, AdmitError> {
+        let image = self.image(&self.for_this_machine(manifest)?).map_err(|error| match error {
+            StoreError::NotFound(_) => AdmitError::NotFound,
+            StoreError::Corrupt { why, .. } => AdmitError::NoImage(why),
+            error => AdmitError::Store(error),
+        })?;
+        check_platform(&image)?;
+        check_texts(&image)?;
+        match image.layers.len() {
+            0 => return Err(AdmitError::NoLayers),
+            count if count > MAX_LAYERS => return Err(AdmitError::TooManyLayers(count)),
+            _ => {}
+        }
+        let mut left = Limits {
+            bytes,
+            entries: MAX_ENTRIES,
+            depth: 128,
+            // What gzip can do; zstd could do a hundred times as much.
+            ratio: 1100,
+            time: Duration::from_mins(10),
+        };
+        for (index, layer) in image.layers.iter().enumerate() {
+            let unpacked = self.admit_layer(layer, left).map_err(|error| refused(error, index + 1, bytes))?;
+            left.bytes = left.bytes.checked_sub(unpacked.bytes).ok_or(AdmitError::TooLarge(bytes))?;
+            left.entries = left.entries.checked_sub(unpacked.entries).ok_or(AdmitError::TooManyEntries)?;
+        }
+        Ok(image)
+    }
+
+    /// The manifest itself, or that of an index's image for this machine.
+    fn for_this_machine(&self, digest: &Digest) -> Result<Digest, AdmitError> {
+        let text = self.blobs.read_small(digest).map_err(|error| match error {
+            StoreError::NotFound(_) => AdmitError::NotFound,
+            error => AdmitError::Store(error),
+        })?;
+        let index: Index =
+            serde_json::from_slice(&text).map_err(|_| AdmitError::NoImage("it is not a manifest"))?;
+        let Some(entries) = index.manifests else { return Ok(*digest) };
+        let wanted = architecture().to_string();
+        let fits = |entry: &&Entry| {
+            entry.platform.as_ref().is_some_and(|own| own.os == "linux" && own.architecture == wanted)
+        };
+        match entries.iter().find(fits) {
+            Some(entry) => entry.digest.parse().map_err(|_| AdmitError::NoImage("a digest in it is none")),
+            None => {
+                let found = entries.iter().filter_map(|entry| entry.platform.as_ref());
+                let found: Vec<_> = found.map(|own| format!("{}/{}", own.os, own.architecture)).collect();
+                let found = if found.is_empty() { "no platform".into() } else { found.join(", ") };
+                Err(AdmitError::Platform { found, wanted: format!("linux/{wanted}") })
+            }
+        }
+    }
+
+    fn admit_layer(&self, layer: &Layer, limits: Limits) -> Result<Unpacked, StoreError> {
+        self.layers.alone(&layer.diff_id, || {
+            if self.layers.ready(&layer.diff_id).is_some()
+                && let Some(unpacked) = self.layers.vouched(layer)
+            {
+                self.layers.refresh(&layer.diff_id)?;
+                return Ok(unpacked);
+            }
+            let blob = BufReader::new(self.blobs.open_blob(&layer.digest)?);
+            let incoming = Incoming::new(&self.layers)?;
+            let options = UnpackOptions::strange_layer(limits);
+            let unpacked = unpack_checked(blob, layer, &incoming.tree, &options)?;
+            incoming.put(&self.layers, layer, unpacked)?;
+            Ok(unpacked)
+        })
+    }
+}
+
+fn refused(error: StoreError, number: usize, bytes: u64) -> AdmitError {
+    match error {
+        StoreError::NotFound(_) => AdmitError::MissingLayer { number },
+        StoreError::Corrupt { .. } => AdmitError::OtherLayer { number },
+        // The limits are what earlier layers have left over; what is allowed in all says more.
+        StoreError::Unpack(UnpackError::TooMuch(TooMuch::Bytes(_))) => AdmitError::TooLarge(bytes),
+        StoreError::Unpack(UnpackError::TooMuch(TooMuch::Entries(_))) => AdmitError::TooManyEntries,
+        StoreError::Unpack(source) => AdmitError::Layer { number, source },
+        error => AdmitError::Store(error),
+    }
+}
+
+fn check_platform(image: &Image) -> Result<(), AdmitError> {
+    let (found, wanted) =
+        (format!("{}/{}", image.os, image.architecture), format!("linux/{}", architecture()));
+    if found == wanted { Ok(()) } else { Err(AdmitError::Platform { found, wanted }) }
+}
+
+/// What becomes arguments and environment of a process.
+fn check_texts(image: &Image) -> Result<(), AdmitError> {
+    if image.entrypoint.is_empty() && image.command.is_empty() {
+        return Err(AdmitError::NoCommand);
+    }
+    let env: Vec<String> = image.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let others: Vec<String> = image.working_dir.iter().chain(&image.user).cloned().collect();
+    for (what, texts) in [
+        ("ENTRYPOINT", &image.entrypoint),
+        ("CMD", &image.command),
+        ("ENV", &env),
+        ("WORKDIR or USER", &others),
+    ] {
+        let length: usize = texts.iter().map(String::len).sum();
+        if length > MAX_TEXT || texts.iter().any(|text| text.contains('\0')) {
+            return Err(AdmitError::Text(what));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Compression;
+    use crate::testing::Archive;
+    use serde_json::{Value, json};
+    use sha2::{Digest as _, Sha256};
+    use std::io::Write;
+    use tar::EntryType;
+
+    const BYTES: u64 = 1 << 20;
+
+    struct Fixture {
+        dir: tempfile::TempDir,
+        store: ImageStore,
+    }
+
+    fn sha256(bytes: &[u8]) -> Digest {
+        Digest::from_bytes(Sha256::digest(bytes).into())
+    }
+
+    fn compressed(archive: &[u8], compression: Compression) -> Vec<u8> {
+        let mut encoder = compression.encoder(Vec::new()).unwrap();
+        encoder.write_all(archive).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+            let store = ImageStore::open(dir.path()).unwrap();
+            Self { dir, store }
+        }
+
+        fn put(&self, bytes: &[u8]) -> Digest {
+            self.store.put_blob(bytes, u64::MAX, None).unwrap().digest
+        }
+
+        /// An image of these archives, as a registry would take it, with changes to its config.
+        fn image(&self, layers: &[Vec<u8>], config: &Value) -> Digest {
+            let mut document = json!({
+                "os": "linux",
+                "architecture": architecture().to_string(),
+                "config": { "Cmd": ["/bin/web"], "Env": ["A=1"] },
+                "rootfs": { "type": "layers", "diff_ids": layers.iter().map(|one| sha256(one).to_string()).collect::<Vec<_>>() },
+            });
+            for (key, value) in config.as_object().unwrap() {
+                document[key] = value.clone();
+            }
+            let config = self.put(document.to_string().as_bytes());
+            let layers: Vec<_> = layers
+                .iter()
+                .map(|layer| {
+                    let blob = compressed(layer, Compression::Gzip);
+                    json!({
+                        "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
+                        "digest": self.put(&blob).to_string(),
+                        "size": blob.len(),
+                    })
+                })
+                .collect();
+            self.manifest(config, &json!(layers))
+        }
+
+        fn manifest(&self, config: Digest, layers: &Value) -> Digest {
+            let manifest = json!({
+                "schemaVersion": 2,
+                "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                "config": { "mediaType": "application/vnd.oci.image.config.v1+json", "digest": config.to_string(), "size": 1 },
+                "layers": layers,
+            });
+            self.put(manifest.to_string().as_bytes())
+        }
+
+        /// The message of a refusal, after which nothing may be left.
+        fn refusal(&self, manifest: &Digest) -> String {
+            let before = self.layers();
+            let error = self.store.admit(manifest, BYTES).unwrap_err();
+            assert!(error.is_images_fault(), "{error:?}");
+            assert_eq!(self.layers(), before, "{error}");
+            error.to_string()
+        }
+
+        fn layers(&self) -> Vec<String> {
+            let entries = std::fs::read_dir(self.dir.path().join("layers")).unwrap();
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+        }
+    }
+
+    fn layer(name: &str) -> Vec<u8> {
+        Archive::default().file(name, "content").end()
+    }
+
+    #[test]
+    fn an_honest_image_is_unpacked_once() {
+        let fixture = Fixture::new();
+        let empty = Archive::default().end();
+        let manifest = fixture.image(&[layer("bin/web"), empty, layer("etc/x")], &json!({}));
+        let image = fixture.store.admit(&manifest, BYTES).unwrap();
+        assert_eq!((image.digest, image.layers.len(), fixture.layers().len()), (manifest, 3, 3));
+        // The second time nothing is read again: the blobs may even be gone.
+        for layer in &image.layers {
+            std::fs::remove_file(fixture.store.blobs.path(&layer.digest)).unwrap();
+        }
+        assert_eq!(fixture.store.admit(&manifest, BYTES).unwrap(), image);
+    }
+
+    #[test]
+    fn an_index_is_admitted_for_the_image_that_fits() {
+        let fixture = Fixture::new();
+        let manifest = fixture.image(&[layer("bin/web")], &json!({}));
+        let entry = |digest: &Digest, architecture: &str| json!({ "digest": digest.to_string(), "platform": { "os": "linux", "architecture": architecture } });
+        let own = architecture().to_string();
+        let index = json!({ "manifests": [entry(&sha256(b"x"), "riscv64"), entry(&manifest, &own)] });
+        let index = fixture.put(index.to_string().as_bytes());
+        assert_eq!(fixture.store.admit(&index, BYTES).unwrap().digest, manifest);
+        let foreign = json!({ "manifests": [entry(&manifest, "riscv64"), { "digest": "x" }] });
+        let foreign = fixture.put(foreign.to_string().as_bytes());
+        assert!(fixture.refusal(&foreign).starts_with("it is for linux/riscv64, and this server is linux/"));
+    }
+
+    #[test]
+    fn hostile_layers_are_refused_and_leave_nothing() {
+        let fixture = Fixture::new();
+        let huge = |kind: EntryType| {
+            let mut header = Archive::header("big", kind, 0);
+            header.set_size(1 << 40);
+            header.set_cksum();
+            Archive::default().raw(&header, b"").end()
+        };
+        let bomb = Archive::default().file("zeros", &"\0".repeat(2 << 20)).end();
+        let many =
+            (0..300).fold(Archive::default(), |archive, number| archive.file(&format!("f{number}"), ""));
+        for (archive, words) in [
+            (Archive::default().file("../escape", "x").end(), "its path contains `..`"),
+            (Archive::default().file("/etc/passwd", "x").end(), "its path is absolute"),
+            (Archive::default().symlink("a", "/etc").file("a/passwd", "x").end(), "passes through a link"),
+            (Archive::default().link("h", EntryType::Link, "../../etc/shadow").end(), "hard link"),
+            (huge(EntryType::Regular), "unpack to more than 1 MiB"),
+            (bomb, "unpack to more than 1 MiB"),
+            (b"no archive at all".repeat(100), "cannot be read"),
+        ] {
+            let manifest = fixture.image(&[layer("first"), archive], &json!({}));
+            let message = fixture.refusal_after_first(&manifest);
+            assert!(message.contains(words), "{message}");
+        }
+        let manifest = fixture.image(&[many.end()], &json!({}));
+        assert!(fixture.store.admit(&manifest, BYTES).is_ok());
+    }
+
+    impl Fixture {
+        /// As [`refusal`](Self::refusal), for an image whose first layer is good: that one may stay.
+        fn refusal_after_first(&self, manifest: &Digest) -> String {
+            let good = self.image(&[layer("first")], &json!({}));
+            self.store.admit(&good, BYTES).unwrap();
+            self.refusal(manifest)
+        }
+    }
+
+    #[test]
+    fn device_nodes_are_left_out() {
+        let fixture = Fixture::new();
+        let archive =
+            Archive::default().kind("sda", EntryType::Block).kind("tty", EntryType::Char).file("f", "");
+        let image = fixture.store.admit(&fixture.image(&[archive.end()], &json!({})), BYTES).unwrap();
+        let tree = fixture.store.layers(&image.digest).unwrap().remove(0);
+        let names: Vec<_> =
+            std::fs::read_dir(tree).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["f"]);
+    }
+
+    #[test]
+    fn all_layers_together_have_one_limit() {
+        let fixture = Fixture::new();
+        let half = |name: &str| Archive::default().file(name, &"x".repeat(600 << 10)).end();
+        let manifest = fixture.image(&[half("a"), half("b")], &json!({}));
+        assert!(fixture.store.admit(&manifest, 2 * BYTES).is_ok());
+        // Also when the layers are there already.
+        assert_eq!(fixture.refusal(&manifest), "its layers unpack to more than 1 MiB");
+    }
+
+    #[test]
+    fn a_blob_is_not_taken_for_another_one() {
+        let fixture = Fixture::new();
+        let secret = layer("secret");
+        let known = fixture.image(&[secret.clone()], &json!({}));
+        fixture.store.admit(&known, BYTES).unwrap();
+        // Who knows nothing but the digest of somebody's layer does not get at what is in it.
+        let lie = json!({ "rootfs": { "type": "layers", "diff_ids": [sha256(&secret).to_string()] } });
+        let manifest = fixture.image(&[layer("mine")], &lie);
+        assert_eq!(fixture.refusal(&manifest), "its layer 1 is not what the image's config says");
+    }
+
+    #[test]
+    fn what_cannot_run_is_refused() {
+        let fixture = Fixture::new();
+        let one = || vec![layer("bin/web")];
+        let many = vec![layer("bin/web"); 128];
+        for (layers, config, words) in [
+            (one(), json!({ "architecture": "riscv64" }), "it is for linux/riscv64"),
+            (one(), json!({ "os": "windows" }), "it is for windows/"),
+            (one(), json!({ "config": {} }), "names no command"),
+            (one(), json!({ "config": { "Cmd": ["a\0b"] } }), "its CMD cannot be used"),
+            (one(), json!({ "config": { "Cmd": ["a"], "Env": ["A=\0"] } }), "its ENV cannot be used"),
+            (
+                one(),
+                json!({ "config": { "Entrypoint": ["x".repeat(300_000)] } }),
+                "its ENTRYPOINT cannot be used",
+            ),
+            (one(), json!({ "rootfs": { "type": "layers", "diff_ids": [] } }), "disagree about the layers"),
+            (one(), json!({ "rootfs": 1 }), "its config is not an image config"),
+            (vec![], json!({}), "has no layers"),
+            (many, json!({}), "it has 128 layers"),
+        ] {
+            let message = fixture.refusal(&fixture.image(&layers, &config));
+            assert!(message.contains(words), "{message}");
+        }
+        for (text, words) in [("[]", "is no image"), ("{}", "is no image"), ("x", "is no image")] {
+            let message = fixture.refusal(&fixture.put(text.as_bytes()));
+            assert!(message.contains(words), "{message}");
+        }
+        assert_eq!(fixture.refusal(&sha256(b"nowhere")), "it is not in the registry any more");
+        let config = fixture.image(&one(), &json!({}));
+        let config = fixture.store.image(&config).unwrap().config;
+        let absent = json!([{
+            "mediaType": "application/vnd.oci.image.layer.v1.tar",
+            "digest": sha256(b"absent").to_string(),
+            "size": 1,
+        }]);
+        assert_eq!(fixture.refusal(&fixture.manifest(config, &absent)), "its layer 1 was not pushed");
+    }
+}
