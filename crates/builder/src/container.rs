@@ -149,6 +149,7 @@ fn spec(
         working_dir: "/app".into(),
         hostname: "build".into(),
         user: if phase.power == Power::Packages { 0 } else { OWNER },
+        group: None,
         power: phase.power,
         limits: builder.settings.limits,
         terminal: Terminal::Log,

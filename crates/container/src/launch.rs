@@ -199,8 +199,13 @@ fn waits_for_client(spec: &ContainerSpec) -> bool {
     spec.terminal != Terminal::Log
 }
 
+/// The group id inside.
+pub(crate) fn group_of(spec: &ContainerSpec) -> u32 {
+    spec.group.unwrap_or(spec.user)
+}
+
 fn streams(spec: &ContainerSpec, uid_base: u32) -> Result<Streams, Failure> {
-    let (user, group) = rootfs::ids(uid_base + spec.user);
+    let (user, group) = (rootfs::user(uid_base + spec.user), rootfs::group(uid_base + group_of(spec)));
     let pipe = || -> rustix::io::Result<(OwnedFd, OwnedFd)> {
         let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
         // Or `/dev/stdout` could not be opened inside.

@@ -65,6 +65,16 @@ fn etc(bundle: &Bundle, root: &OwnedFd, owner: place::Owner) -> Result<(), Failu
     Ok(())
 }
 
+/// A user as the host numbers it.
+pub(crate) fn user(id: u32) -> Uid {
+    Uid::from_raw(id)
+}
+
+/// A group as the host numbers it.
+pub(crate) fn group(id: u32) -> Gid {
+    Gid::from_raw(id)
+}
+
 /// User and group of the container's 0, as the host numbers them.
 pub(crate) fn ids(base: u32) -> (Uid, Gid) {
     (Uid::from_raw(base), Gid::from_raw(base))

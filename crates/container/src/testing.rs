@@ -14,6 +14,7 @@ pub(crate) fn spec() -> ContainerSpec {
         working_dir: "/".into(),
         hostname: "dyno".into(),
         user: 1000,
+        group: None,
         power: Power::Plain,
         limits: Limits {
             memory: 64 << 20,

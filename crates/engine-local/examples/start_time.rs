@@ -134,6 +134,7 @@ impl Bench {
             working_dir: "/app".to_owned(),
             hostname: "dyno".to_owned(),
             user: 1000,
+            group: None,
             power: Power::Plain,
             limits: Limits {
                 memory: 512 << 20,

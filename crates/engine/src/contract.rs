@@ -125,6 +125,7 @@ impl Contract {
             working_dir: "/app".to_owned(),
             hostname: "contract-1".to_owned(),
             user: self.subject.user(),
+            group: None,
             power: Power::Plain,
             limits: Limits {
                 memory: 32 << 20,

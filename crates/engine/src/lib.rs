@@ -39,8 +39,11 @@ pub struct ContainerSpec {
     pub working_dir: String,
     /// Host name inside.
     pub hostname: String,
-    /// User and group id inside.
+    /// User id inside.
     pub user: u32,
+    /// Group id inside; `None`: the same number as the user's.
+    #[serde(default)]
+    pub group: Option<u32>,
     #[serde(default)]
     pub power: Power,
     pub limits: Limits,

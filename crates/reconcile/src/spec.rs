@@ -98,6 +98,7 @@ pub(crate) fn container(
         working_dir: "/app".into(),
         hostname: dyno.id.to_string(),
         user: USER,
+        group: None,
         power: Power::Plain,
         limits: limits(dyno.size, settings),
         terminal,

@@ -306,6 +306,7 @@ fn spec(labels: BTreeMap<String, String>) -> ContainerSpec {
         working_dir: "/".into(),
         hostname: "x".into(),
         user: 1000,
+        group: None,
         power: Power::Plain,
         limits: Settings::default().limits,
         terminal: engine::Terminal::Log,

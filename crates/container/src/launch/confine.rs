@@ -33,7 +33,7 @@ pub(super) fn resources() -> Result<(), Failure> {
 
 /// Becomes the container's user, with the capabilities of its power, of which there mostly are none,
 /// and without a way to get any more.
-pub(super) fn identity(user: u32, power: Power) -> Result<(), Failure> {
+pub(super) fn identity(user: u32, group: u32, power: Power) -> Result<(), Failure> {
     let step = "drop capabilities";
     let kept = power::capabilities(power);
     let mut number = 0;
@@ -44,7 +44,7 @@ pub(super) fn identity(user: u32, power: Power) -> Result<(), Failure> {
         }
         number += 1;
     }
-    let (uid, gid) = (Uid::from_raw(user), Gid::from_raw(user));
+    let (uid, gid) = (Uid::from_raw(user), Gid::from_raw(group));
     rustix::thread::set_thread_groups(&[gid]).doing("set the groups")?;
     rustix::thread::set_thread_res_gid(gid, gid, gid).doing("become the user")?;
     if power == Power::Plain {

@@ -92,7 +92,7 @@ fn prepare(
     nix::unistd::sethostname(&spec.hostname).doing("set the host name")?;
     let program = init::Program::new(spec).doing("read the command")?;
     confine::resources()?;
-    confine::identity(spec.user, spec.power)?;
+    confine::identity(spec.user, super::group_of(spec), spec.power)?;
     // A change of user has untied us.
     set_parent_process_death_signal(Some(Signal::KILL)).doing("tie init to its shim")?;
     let (program, terminal) = match (spec.terminal, standard) {

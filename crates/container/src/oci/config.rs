@@ -95,7 +95,7 @@ fn process(spec: &ContainerSpec, has_shell: bool) -> Value {
     let kept = power::names(spec.power);
     let mut process = json!({
         "terminal": terminal.is_some(),
-        "user": {"uid": spec.user, "gid": spec.user},
+        "user": {"uid": spec.user, "gid": crate::launch::group_of(spec)},
         "args": arguments,
         "env": spec.env.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>(),
         "cwd": spec.working_dir,

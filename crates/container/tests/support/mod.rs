@@ -217,6 +217,7 @@ pub fn shell(script: &str) -> ContainerSpec {
         working_dir: "/app".into(),
         hostname: "test-host".into(),
         user: 1000,
+        group: None,
         power: Power::Plain,
         limits: Limits {
             memory: 64 << 20,

@@ -88,6 +88,7 @@ impl Machine {
             working_dir: "/app".to_owned(),
             hostname: "dyno".to_owned(),
             user: 1000,
+            group: None,
             power: Power::Plain,
             limits: Limits {
                 memory: 32 << 20,

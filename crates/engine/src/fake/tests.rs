@@ -15,6 +15,7 @@ fn spec(terminal: Terminal) -> ContainerSpec {
         working_dir: "/app".into(),
         hostname: "web.1".into(),
         user: 1000,
+        group: None,
         power: Power::Plain,
         limits: Limits {
             memory: 1 << 20,
