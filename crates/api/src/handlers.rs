@@ -10,6 +10,7 @@ pub(crate) mod buildpacks;
 pub(crate) mod builds;
 pub(crate) mod collaborators;
 pub(crate) mod config_vars;
+pub(crate) mod containers;
 pub(crate) mod domains;
 pub(crate) mod dynos;
 pub(crate) mod empty;

@@ -28,7 +28,7 @@ pub use config::Config;
 pub use error::ApiError;
 pub use extract::Secure;
 pub use routes::router;
-pub use seams::{Blobs, ByteStream, OutputOf, Outputs, Stored, StoredSlug, UploadError};
+pub use seams::{Blobs, ByteStream, OutputOf, Outputs, Runnable, Stored, StoredSlug, UploadError};
 
 use ::logs::Logs;
 use ops::Ops;

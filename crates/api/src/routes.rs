@@ -1,9 +1,9 @@
 //! The table of contents: every path, and the layers that requests to it pass.
 
 use crate::handlers::{
-    account, app_features, app_setups, apps, authorizations, buildpacks, builds, collaborators, config_vars, domains,
-    dynos, empty, formation, keys, log_drains, log_sessions, places, registry, releases, sessions, slugs,
-    sources, status,
+    account, app_features, app_setups, apps, authorizations, buildpacks, builds, collaborators, config_vars,
+    domains, dynos, empty, formation, keys, log_drains, log_sessions, places, registry, releases, sessions,
+    slugs, sources, status,
 };
 use crate::middleware::{accept, auth, cors, etag, once, panics, request_id};
 use crate::{Api, ApiError, Parts, browser_login, gaps, streams, uploads};

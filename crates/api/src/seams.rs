@@ -46,6 +46,16 @@ pub struct StoredSlug {
     pub size: u64,
 }
 
+/// An image that can run.
+pub struct Runnable {
+    /// Its manifest, for this machine.
+    pub image: Digest,
+    /// What it runs by itself, as a shell would read it.
+    pub command: String,
+    /// Keeps it from being collected while this is held.
+    pub held: Box<dyn Send + Sync>,
+}
+
 /// Why an upload was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
@@ -70,6 +80,9 @@ pub trait Blobs: Send + Sync + 'static {
 
     /// Makes an image of a slug's tarball (a gzipped tar with everything under `./app`).
     async fn put_slug(&self, slug: &Slug, body: ByteStream) -> Result<StoredSlug, UploadError>;
+
+    /// Looks at an image that was pushed: whether it can run, and what it runs.
+    async fn admit(&self, manifest: &Digest) -> Result<Runnable, UploadError>;
 
     /// Reads the tarball of a slug; `None` if it is not kept any more.
     async fn get_slug(&self, slug: &Slug) -> io::Result<Option<ByteStream>>;

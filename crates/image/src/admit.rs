@@ -8,6 +8,7 @@ use crate::layers::{Incoming, Layer, unpack_checked};
 use crate::manifest::{Image, architecture};
 use crate::store::{ImageStore, StoreError};
 use crate::unpack::{Limits, TooMuch, UnpackError, UnpackOptions, Unpacked};
+use crate::user::UserError;
 use domain::Digest;
 use serde::Deserialize;
 use std::io::BufReader;
@@ -49,6 +50,8 @@ pub enum AdmitError {
     TooManyEntries,
     #[error("its {0} cannot be used: it has a zero byte, or is too long")]
     Text(&'static str),
+    #[error("{0}")]
+    User(UserError),
     #[error("it names no command: set CMD or ENTRYPOINT in its Dockerfile")]
     NoCommand,
     #[error("the image store failed")]
@@ -59,7 +62,7 @@ impl AdmitError {
     /// Whether the image is at fault, rather than this machine.
     pub fn is_images_fault(&self) -> bool {
         match self {
-            Self::Store(_) => false,
+            Self::Store(_) | Self::User(UserError::Read(_)) => false,
             Self::Layer { source, .. } => source.is_archive_at_fault(),
             _ => true,
         }

@@ -64,6 +64,18 @@ impl std::ops::Deref for Image {
 }
 
 impl Image {
+    /// What it runs by itself: `ENTRYPOINT` and `CMD`.
+    pub fn argv(&self) -> Vec<String> {
+        self.entrypoint.iter().chain(&self.command).cloned().collect()
+    }
+
+    /// The same as one line that a shell would read so.
+    pub fn command_line(&self) -> String {
+        let words = self.entrypoint.iter().chain(&self.command);
+        // Fails for zero bytes only, which no program can be given.
+        shlex::try_join(words.map(String::as_str)).unwrap_or_default()
+    }
+
     /// Bytes of all layers, compressed.
     pub fn size(&self) -> u64 {
         self.layers.iter().map(|layer| layer.size).sum()

@@ -262,6 +262,7 @@ fn pages(
         base.builder.clone(),
         config.data_dir.join("builds/uploads"),
         config.slug_limit,
+        config.registry_image_limit,
     )
     .context("cannot clear away uploads")?;
     let port = rendezvous.local_addr()?.port();

@@ -5,7 +5,7 @@ use crate::access::{self, Role};
 use crate::formation::no_such_type;
 use crate::one_offs::{blank_dyno, free_number};
 use crate::{Actor, AppRef, Error, Ops, Permission, Result, random, text};
-use domain::{App, Dyno, DynoKind, DynoSize, DynoState, ProcessType};
+use domain::{App, Dyno, DynoKind, DynoSize, DynoState, ProcessType, Slug};
 use std::collections::BTreeMap;
 use store::{Tx, Write};
 
@@ -27,7 +27,7 @@ pub struct Create {
     pub force_no_tty: bool,
     /// `None`: the size of the app's web dynos.
     pub size: Option<String>,
-    /// What stands before the dot of its name. `None`: `run`.
+    /// What stands before the dot of its name, or a process type whose image it is to run. `None`: `run`.
     pub process_type: Option<String>,
     /// Seconds; `None`: a day.
     pub time_to_live: Option<i64>,
@@ -78,10 +78,15 @@ pub async fn create(ops: &Ops, actor: &Actor, app: &str, input: Create) -> Resul
     text::check("Command", input.command.trim(), 32 * 1024, &['\n', '\t', '\r'])?;
     check_env(&input.env)?;
     let size = input.size.as_deref().map(str::parse::<DynoSize>).transpose()?;
-    let process_type = ProcessType::parse(input.process_type.as_deref().unwrap_or("run"))?;
+    let mut process_type = ProcessType::parse(input.process_type.as_deref().unwrap_or("run"))?;
     let time_limit = time_limit(input.time_to_live)?;
-    let (release, types) = runnable(&mut write, &app).await?;
+    let (release, slug) = runnable(&mut write, &app).await?;
     check_number(ops, &mut write, &app).await?;
+    let (command, named) = substitute(input.command.trim(), &slug.process_types);
+    let mut image_type = named.filter(|named| slug.own_image(named).is_some());
+    if slug.own_image(&process_type).is_some() {
+        image_type = Some(std::mem::replace(&mut process_type, ProcessType::parse("run")?));
+    }
     let formation = store::formation::list(&mut write, app.id).await?;
     if formation.iter().any(|row| row.process_type == process_type) {
         return Err(Error::invalid(format!(
@@ -89,11 +94,11 @@ pub async fn create(ops: &Ops, actor: &Actor, app: &str, input: Create) -> Resul
         )));
     }
     let usual = formation.iter().find(|row| row.process_type.is_web()).map(|row| row.size);
-    let command = substitute(input.command.trim(), &types);
     let dyno = Dyno {
         name: free_number(&mut write, app.id, process_type).await?,
         size: size.or(usual).unwrap_or(DynoSize::DEFAULT),
         env: input.env,
+        image_type,
         attach_key: input.attach.then(random::key),
         no_tty: input.force_no_tty,
         user: Some(actor.account.id),
@@ -166,8 +171,8 @@ async fn select(write: &mut Write, app: &App, target: Target<'_>) -> Result<Vec<
     Ok(dynos)
 }
 
-/// The release that one-offs run, and its process types.
-async fn runnable(tx: &mut Tx, app: &App) -> Result<(domain::ReleaseId, BTreeMap<ProcessType, String>)> {
+/// The release that one-offs run, and its slug.
+async fn runnable(tx: &mut Tx, app: &App) -> Result<(domain::ReleaseId, Slug)> {
     let release = match app.current_release {
         Some(id) => store::releases::by_id(tx, id).await?,
         None => None,
@@ -177,7 +182,7 @@ async fn runnable(tx: &mut Tx, app: &App) -> Result<(domain::ReleaseId, BTreeMap
         None => None,
     };
     match (release, slug) {
-        (Some(release), Some(slug)) => Ok((release.id, slug.process_types)),
+        (Some(release), Some(slug)) if slug.has_image() => Ok((release.id, slug)),
         _ => Err(Error::invalid(format!("The app {} has no code to run. Deploy it first.", app.name))),
     }
 }
@@ -192,14 +197,17 @@ async fn check_number(ops: &Ops, tx: &mut Tx, app: &App) -> Result<()> {
     Ok(())
 }
 
-/// Replaces a first word that is a process type by its command; further words are added to it.
-fn substitute(command: &str, types: &BTreeMap<ProcessType, String>) -> String {
+/// Replaces a first word that is a process type by its command, and tells which; further words are
+/// added to it.
+fn substitute(command: &str, types: &BTreeMap<ProcessType, String>) -> (String, Option<ProcessType>) {
     let (first, rest) = command.split_once(char::is_whitespace).unwrap_or((command, ""));
-    match ProcessType::parse(first).ok().and_then(|name| types.get(&name)) {
+    let named = ProcessType::parse(first).ok().filter(|name| types.contains_key(name));
+    let command = match named.as_ref().and_then(|name| types.get(name)) {
         Some(known) if rest.is_empty() => known.clone(),
         Some(known) => format!("{known} {}", rest.trim_start()),
         None => command.to_owned(),
-    }
+    };
+    (command, named)
 }
 
 fn time_limit(seconds: Option<i64>) -> Result<u32> {
@@ -275,7 +283,7 @@ mod tests {
             ("bash -c 'console'", "bash -c 'console'"),
             ("bash", "bash"),
         ] {
-            assert_eq!(substitute(command, &types), expected);
+            assert_eq!(substitute(command, &types).0, expected);
         }
     }
 

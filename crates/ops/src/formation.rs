@@ -62,6 +62,28 @@ pub async fn info(ops: &Ops, actor: &Actor, app: &str, identity: &str) -> Result
     rows.into_iter().find(|row| is(&row.formation, identity)).ok_or_else(|| no_such_type(identity))
 }
 
+/// The row that a process type is going to have when the app's newest release becomes current; `None`
+/// if it has one already.
+pub async fn planned(
+    ops: &Ops,
+    actor: &Actor,
+    app: &str,
+    process_type: &str,
+) -> Result<Option<FormationInfo>> {
+    let mut write = ops.store().write().await?;
+    let app = access::read(&mut write, actor, app).await?;
+    let rows = store::formation::list(&mut write, app.id).await?;
+    if rows.iter().any(|row| is(row, process_type)) {
+        return Ok(None);
+    }
+    let slug = crate::releases::base_slug(&mut write, app.id).await?;
+    let process_type = ProcessType::parse(process_type)?;
+    let command = slug.as_ref().and_then(|slug| slug.process_types.get(&process_type));
+    let command = command.ok_or_else(|| no_such_type(process_type.as_str()))?.clone();
+    let formation = new_row(&app, process_type, command, size_of_new(&rows), ops.now());
+    Ok(Some(FormationInfo { formation, app: (&app).into() }))
+}
+
 /// Scales and resizes; all of it or nothing. Returns the rows that were named.
 pub async fn update(ops: &Ops, actor: &Actor, app: &str, updates: Vec<Update>) -> Result<Vec<FormationInfo>> {
     let mut write = ops.store().write().await?;
@@ -159,7 +181,7 @@ pub(crate) async fn set_up(
 pub(crate) async fn fit(write: &mut Write, app: &App, slug: &Slug, now: Timestamp) -> Result<Option<String>> {
     let rows = store::formation::list(write, app.id).await?;
     let first = rows.is_empty() && is_first_deploy(write, app).await?;
-    let size = rows.iter().find(|row| row.process_type.is_web()).or(rows.first()).map(|row| row.size);
+    let size = size_of_new(&rows);
     for row in &rows {
         match slug.process_types.get(&row.process_type) {
             None => store::formation::delete(write, row.id).await?,
@@ -175,19 +197,38 @@ pub(crate) async fn fit(write: &mut Write, app: &App, slug: &Slug, now: Timestam
             continue;
         }
         let row = Formation {
-            id: FormationId::new(),
-            app: app.id,
-            process_type: process_type.clone(),
-            command: command.clone(),
             quantity: u32::from(first && process_type.is_web()),
-            size: size.unwrap_or(DynoSize::DEFAULT),
-            created_at: now,
-            updated_at: now,
+            ..new_row(app, process_type.clone(), command.clone(), size, now)
         };
         store::formation::insert(write, &row).await?;
     }
     let rows = store::formation::list(write, app.id).await?;
     Ok((first && !rows.is_empty()).then(|| scaled(&rows)))
+}
+
+/// The size of a process type that is new: that of `web`, or of any other.
+fn size_of_new(rows: &[Formation]) -> DynoSize {
+    let of = rows.iter().find(|row| row.process_type.is_web()).or(rows.first());
+    of.map_or(DynoSize::DEFAULT, |row| row.size)
+}
+
+fn new_row(
+    app: &App,
+    process_type: ProcessType,
+    command: String,
+    size: DynoSize,
+    now: Timestamp,
+) -> Formation {
+    Formation {
+        id: FormationId::new(),
+        app: app.id,
+        process_type,
+        command,
+        quantity: 0,
+        size,
+        created_at: now,
+        updated_at: now,
+    }
 }
 
 /// Whether no release before the one that becomes current now ran any code.

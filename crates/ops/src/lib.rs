@@ -16,6 +16,7 @@ pub mod buildpacks;
 pub mod builds;
 pub mod collaborators;
 pub mod config_vars;
+pub mod containers;
 pub mod domains;
 pub mod drains;
 pub mod dynos;

@@ -47,8 +47,7 @@ pub async fn list(ops: &Ops, actor: &Actor, app: &str) -> Result<Vec<ReleaseInfo
     let releases = store::releases::list(&mut tx, app.id).await?;
     // All at once: an app may have thousands of releases.
     let slugs = store::slugs::list(&mut tx, app.id).await?;
-    let with_image: HashSet<_> =
-        slugs.iter().filter(|slug| slug.image.is_some()).map(|slug| slug.id).collect();
+    let with_image: HashSet<_> = slugs.iter().filter(|slug| slug.has_image()).map(|slug| slug.id).collect();
     let mut users = HashMap::new();
     let mut list = Vec::with_capacity(releases.len());
     for release in releases {
@@ -81,7 +80,7 @@ pub async fn create(ops: &Ops, actor: &Actor, app: &str, input: Create) -> Resul
     let mut write = ops.store().write().await?;
     let mut app = access::write(&mut write, actor, app).await?;
     let slug = readable_slug(&mut write, actor, &input.slug).await?;
-    if slug.image.is_none() {
+    if !slug.has_image() {
         return Err(Error::invalid(if slug.expired {
             "This slug has expired and can't be released any more."
         } else {
@@ -137,8 +136,8 @@ pub async fn rollback(ops: &Ops, actor: &Actor, app: &str, identity: &str) -> Re
         None => None,
     };
     let slug = slug.ok_or_else(|| refuse("no code had been deployed then"))?;
-    if slug.image.is_none() {
-        return Err(refuse("its slug has expired"));
+    if !slug.has_image() {
+        return Err(refuse(if slug.expired { "its slug has expired" } else { "it had nothing to run" }));
     }
     let config = store::configs::id_of_release(&mut write, target.id).await?;
     store::configs::point(&mut write, app.id, config).await?;
@@ -166,7 +165,7 @@ pub(crate) async fn describe(tx: &mut Tx, app: &App, release: Release) -> Result
         user: accounts::mention(tx, release.user).await?,
         current: app.current_release == Some(release.id),
         eligible_for_rollback: release.status == ReleaseStatus::Succeeded
-            && slug.is_some_and(|slug| slug.image.is_some()),
+            && slug.is_some_and(|slug| slug.has_image()),
         release,
     })
 }

@@ -113,6 +113,12 @@ fn check(ops: &Ops, app: &App, input: Create) -> Result<Slug> {
             text::check(what, text, 1024, &['\n', '\t'])?;
         }
     }
+    let stack = stacks::check(input.stack.as_deref().unwrap_or(&app.build_stack))?;
+    if stack == stacks::CONTAINER {
+        return Err(Error::invalid(
+            "A slug can't have the stack container. Push an image to the registry instead, or name another stack.",
+        ));
+    }
     let now = ops.now();
     Ok(Slug {
         id: SlugId::new(),
@@ -125,7 +131,7 @@ fn check(ops: &Ops, app: &App, input: Create) -> Result<Slug> {
         commit_description: input.commit_description,
         buildpack_provided_description: input.buildpack_provided_description,
         process_types,
-        stack: stacks::check(input.stack.as_deref().unwrap_or(&app.build_stack))?,
+        stack,
         upload_key: random::key(),
         expired: false,
         created_at: now,

@@ -6,6 +6,9 @@ use uuid::Uuid;
 /// The stack of new apps.
 pub const DEFAULT: &str = "kigo-13";
 
+/// The stack of apps that run images of their own: pushed to the registry, or built from a Dockerfile.
+pub const CONTAINER: &str = "container";
+
 /// One stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stack {
@@ -15,8 +18,10 @@ pub struct Stack {
     pub default: bool,
 }
 
-const STACKS: [Stack; 1] =
-    [Stack { id: Uuid::from_u128(0x4a4c_4d4e_0002_4000_8000_0000_0000_0013), name: DEFAULT, default: true }];
+const STACKS: [Stack; 2] = [
+    Stack { id: Uuid::from_u128(0x4a4c_4d4e_0002_4000_8000_0000_0000_0013), name: DEFAULT, default: true },
+    Stack { id: Uuid::from_u128(0x4a4c_4d4e_0002_4000_8000_0000_0000_00c0), name: CONTAINER, default: false },
+];
 
 /// All stacks.
 pub fn list() -> &'static [Stack] {

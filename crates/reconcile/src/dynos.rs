@@ -7,8 +7,9 @@
 use crate::collect::Collected;
 use crate::driver::{Loop, Turn};
 use crate::error::{Error, Result, chain};
+use crate::own_image::{Looked, OwnImage};
 use crate::routes::Publisher;
-use crate::spec::{self, Source, label};
+use crate::spec::{self, Brought, Source, label};
 use crate::world::World;
 use crate::{Settings, lines};
 use async_trait::async_trait;
@@ -231,12 +232,11 @@ impl Dynos {
         let Some(source) = source else {
             return self.cannot_start(dyno, "its slug is not there any more").await;
         };
-        let (images, image) = (self.images.clone(), source.image);
-        let image_env =
-            tokio::task::spawn_blocking(move || images.image(&image).map(|image| image.spec.env)).await;
-        // Whether the image is there is for the engine to say.
-        let image_env = image_env.ok().and_then(std::result::Result::ok).unwrap_or_default();
-        let spec = spec::container(&dyno, &source, image_env, &self.settings);
+        let brought = match self.look_into_image(&source).await? {
+            Ok(brought) => brought,
+            Err(why) => return self.cannot_start(dyno, &why).await,
+        };
+        let spec = spec::container(&dyno, &source, brought, &self.settings);
         if dyno.attach_key.is_none() && self.memory.announced.insert(dyno.id) {
             self.say(&dyno, [lines::starting(&dyno)]);
         }
@@ -245,6 +245,23 @@ impl Dynos {
             Err(EngineError::NoImage(_)) => self.cannot_start(dyno, "its image is not there any more").await,
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// What the image brings along, or why it cannot run.
+    async fn look_into_image(&self, source: &Source) -> Result<std::result::Result<Brought, String>> {
+        let (images, image, is_own) = (self.images.clone(), source.image, source.is_own);
+        let looked = tokio::task::spawn_blocking(move || {
+            if is_own {
+                return OwnImage::look(&images, &image).map(|looked| match looked {
+                    Looked::Found(own) => Ok(Brought::Own(own)),
+                    Looked::Unusable(why) => Err(why),
+                });
+            }
+            // Whether the image is there is for the engine to say.
+            let env = images.image(&image).map(|image| image.spec.env).unwrap_or_default();
+            Ok(Ok(Brought::Env(env)))
+        });
+        looked.await.map_err(|error| Error::Panic(error.to_string()))?
     }
 
     /// Notes a start that will not get better by trying again at once.

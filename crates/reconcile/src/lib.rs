@@ -15,6 +15,7 @@ mod fetch;
 mod lines;
 mod metrics;
 mod output;
+mod own_image;
 mod releases;
 mod routes;
 mod setups;

@@ -42,7 +42,28 @@ pub struct Update {
     /// The size in the schema's newer form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dyno_size: Option<Identity>,
-    /// Container deployments: digest of the image to run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub docker_image: Option<String>,
+    /// Container apps: digest of the image to run, or `null` to take the process type away.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "null_is_some")]
+    pub docker_image: Option<Option<String>>,
+}
+
+/// Tells `null` from a key that is not there.
+fn null_is_some<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(from).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_image_is_not_the_same_as_none_named() {
+        for (text, expected) in [
+            ("{}", None),
+            (r#"{"docker_image": null}"#, Some(None)),
+            (r#"{"docker_image": "sha256:x"}"#, Some(Some("sha256:x".to_owned()))),
+        ] {
+            assert_eq!(serde_json::from_str::<Update>(text).unwrap().docker_image, expected, "{text}");
+        }
+    }
 }

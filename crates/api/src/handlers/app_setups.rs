@@ -34,11 +34,7 @@ pub(crate) async fn create(
         source_url: source.url,
         checksum: source.checksum,
         version: source.version,
-        app: ops::apps::Create {
-            name: app.name,
-            region: app.region.map(text),
-            stack: app.stack.map(text),
-        },
+        app: ops::apps::Create { name: app.name, region: app.region.map(text), stack: app.stack.map(text) },
         env: overrides.env.unwrap_or_default(),
         buildpacks: overrides.buildpacks.unwrap_or_default().into_iter().map(|one| one.url).collect(),
     };

@@ -1,11 +1,14 @@
 //! Formations: `/apps/{app}/formation`.
 
 use crate::extract::{Body, Login};
+use crate::handlers::containers;
 use crate::ranges::{Page, Range};
 use crate::{Api, ApiError, present};
 use axum::Json;
 use axum::extract::{Path, State};
-use ops::formation::Quantity;
+use http::HeaderMap;
+use ops::containers::Wish;
+use ops::formation::{FormationInfo, Quantity};
 use wire::NumberOrText;
 use wire::formation::{BatchUpdate, Formation, Update};
 
@@ -31,42 +34,72 @@ pub(crate) async fn info(
     Ok(Json(present::formation(&info)))
 }
 
-/// `PATCH /apps/{app}/formation`
+/// `PATCH /apps/{app}/formation`: scales, resizes, and releases images of a container app.
 pub(crate) async fn batch_update(
     State(api): State<Api>,
-    Login(actor): Login,
+    login: Login,
     Path(app): Path<String>,
     Body(body): Body<BatchUpdate>,
 ) -> Result<Json<Vec<Formation>>, ApiError> {
-    let updates = body.updates.into_iter().map(|mut update| {
+    let (mut updates, mut wishes, mut named) = (Vec::new(), Vec::new(), Vec::new());
+    for mut update in body.updates {
         let missing = || ApiError::invalid_params("Each of `updates` needs a `type`.");
         let process_type = update.process_type.take().ok_or_else(missing)?;
-        read(process_type, update)
-    });
-    let updates = updates.collect::<Result<Vec<_>, _>>()?;
-    let list = ops::formation::update(api.ops(), &actor, &app, updates).await?;
-    Ok(Json(list.iter().map(present::formation).collect()))
+        let image = update.docker_image.take().flatten();
+        let only_image = image.is_some() && update == Update::default();
+        wishes.extend(image.map(|image| Wish { process_type: process_type.clone(), image }));
+        named.push(process_type.clone());
+        if !only_image {
+            updates.push(read(process_type, update)?);
+        }
+    }
+    if wishes.is_empty() {
+        let list = ops::formation::update(api.ops(), &login.0, &app, updates).await?;
+        return Ok(Json(list.iter().map(present::formation).collect()));
+    }
+    containers::release(&api, &login, &app, &wishes).await?;
+    ops::formation::update(api.ops(), &login.0, &app, updates).await?;
+    // A process type whose release command has not ended may have no row yet.
+    let list = ops::formation::list(api.ops(), &login.0, &app).await?;
+    let is_named =
+        |one: &&FormationInfo| named.iter().any(|name| one.formation.process_type.as_str() == name);
+    Ok(Json(list.iter().filter(is_named).map(present::formation).collect()))
 }
 
 /// `PATCH /apps/{app}/formation/{type}`
 pub(crate) async fn update(
     State(api): State<Api>,
-    Login(actor): Login,
+    login: Login,
     Path((app, process_type)): Path<(String, String)>,
-    Body(body): Body<Update>,
+    headers: HeaderMap,
+    Body(mut body): Body<Update>,
 ) -> Result<Json<Formation>, ApiError> {
+    match body.docker_image.take() {
+        // What is taken away is told as it was.
+        Some(None) if containers::speaks_of_images(&headers) => {
+            let before = ops::formation::info(api.ops(), &login.0, &app, &process_type).await?;
+            let name = before.formation.process_type.as_str();
+            ops::containers::remove(api.ops(), &login.0, &app, name).await?;
+            return Ok(Json(present::formation(&before)));
+        }
+        Some(Some(image)) => {
+            let wish = Wish { process_type: process_type.clone(), image };
+            containers::release(&api, &login, &app, &[wish]).await?;
+            let planned = ops::formation::planned(api.ops(), &login.0, &app, &process_type).await?;
+            if let Some(planned) = planned {
+                // Its release command has not ended, and until then there is nothing to scale.
+                return Ok(Json(present::formation(&planned)));
+            }
+        }
+        Some(None) | None => {}
+    }
     let update = read(process_type, body)?;
-    let list = ops::formation::update(api.ops(), &actor, &app, vec![update]).await?;
+    let list = ops::formation::update(api.ops(), &login.0, &app, vec![update]).await?;
     let one = list.first().ok_or_else(|| ApiError::not_found("formation"))?;
     Ok(Json(present::formation(one)))
 }
 
 fn read(process_type: String, update: Update) -> Result<ops::formation::Update, ApiError> {
-    if update.docker_image.is_some() {
-        return Err(ApiError::invalid_params(
-            "Kigo cannot release Docker images yet; leave `docker_image` out.",
-        ));
-    }
     let quantity = match update.quantity {
         None => None,
         Some(NumberOrText::Number(number)) => Some(Quantity::Absolute(number)),

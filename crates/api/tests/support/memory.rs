@@ -1,6 +1,6 @@
 //! Seams that keep what they are given in memory.
 
-use api::{Blobs, ByteStream, OutputOf, Outputs, Stored, StoredSlug, UploadError};
+use api::{Blobs, ByteStream, OutputOf, Outputs, Runnable, Stored, StoredSlug, UploadError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::{Digest, Slug, SlugId};
@@ -69,6 +69,13 @@ impl Blobs for Memory {
         let stored = StoredSlug { image: checksum, checksum, size: bytes.len() as u64 };
         self.slugs.lock().unwrap().insert(slug.id, bytes);
         Ok(stored)
+    }
+
+    async fn admit(&self, manifest: &Digest) -> Result<Runnable, UploadError> {
+        if *manifest == Digest::from_bytes([66; 32]) {
+            return Err(UploadError::Refused("it is for riscv64.".into()));
+        }
+        Ok(Runnable { image: *manifest, command: "/bin/web --fast".into(), held: Box::new(()) })
     }
 
     async fn get_slug(&self, slug: &Slug) -> io::Result<Option<ByteStream>> {

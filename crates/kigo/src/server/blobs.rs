@@ -1,10 +1,13 @@
-//! Where uploads of the API go: source tarballs as blobs, slugs as images.
+//! Where uploads of the API go: source tarballs as blobs, slugs as images. Images that were pushed to
+//! the registry are looked at here before they are released.
 
-use api::{Blobs, ByteStream, Stored, StoredSlug, UploadError};
+use api::{Blobs, ByteStream, Runnable, Stored, StoredSlug, UploadError};
 use async_trait::async_trait;
 use builder::Builder;
 use domain::{Digest, Slug};
-use image::{Compression, ImageSpec, ImageStore, PackOptions, StoreError, UnpackOptions, unpack};
+use image::{
+    AdmitError, Compression, ImageSpec, ImageStore, PackOptions, StoreError, UnpackOptions, View, unpack,
+};
 use std::io;
 use std::path::{Path, PathBuf};
 use tokio_util::io::{ReaderStream, StreamReader};
@@ -22,6 +25,8 @@ pub(crate) struct Uploads {
     scratch: PathBuf,
     /// Compressed bytes.
     slug_limit: u64,
+    /// Bytes of an image, unpacked.
+    image_limit: u64,
 }
 
 impl Uploads {
@@ -31,12 +36,13 @@ impl Uploads {
         builder: Builder,
         scratch: PathBuf,
         slug_limit: u64,
+        image_limit: u64,
     ) -> io::Result<Self> {
         match std::fs::remove_dir_all(&scratch) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        Ok(Self { images, builder, scratch, slug_limit })
+        Ok(Self { images, builder, scratch, slug_limit, image_limit })
     }
 }
 
@@ -75,6 +81,28 @@ impl Blobs for Uploads {
         let image = tokio::task::spawn_blocking(move || this.image(&digest));
         let image = image.await.map_err(|error| storage(io::Error::other(error)))??;
         Ok(StoredSlug { image, checksum: blob.digest, size: blob.size })
+    }
+
+    async fn admit(&self, manifest: &Digest) -> Result<Runnable, UploadError> {
+        let (images, manifest, limit) = (self.images.clone(), *manifest, self.image_limit);
+        let looked = tokio::task::spawn_blocking(move || {
+            let image = images.admit(&manifest, limit)?;
+            let view = View::new(images.layers(&image.digest).map_err(AdmitError::Store)?);
+            view.user(image.user.as_deref(), OWNER).map_err(AdmitError::User)?;
+            Ok(Runnable {
+                image: image.digest,
+                command: image.command_line(),
+                held: Box::new(images.pin(image.digest)),
+            })
+        });
+        let looked = looked.await.map_err(|error| storage(io::Error::other(error)))?;
+        looked.map_err(|error: AdmitError| {
+            if error.is_images_fault() {
+                UploadError::Refused(format!("The image {manifest} cannot run: {error}."))
+            } else {
+                storage(io::Error::other(error))
+            }
+        })
     }
 
     async fn get_slug(&self, slug: &Slug) -> io::Result<Option<ByteStream>> {

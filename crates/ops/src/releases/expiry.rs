@@ -34,7 +34,7 @@ pub async fn expire_old(ops: &Ops, app: AppId, keep: usize) -> Result<usize> {
     for slug in store::slugs::list(&mut write, app).await? {
         let released = releases.iter().any(|release| release.slug == Some(slug.id));
         let given_up = released || ops.now().duration_since(slug.created_at) > UNRELEASED;
-        if slug.image.is_some() && given_up && !in_use.contains(&slug.id) {
+        if slug.has_image() && given_up && !in_use.contains(&slug.id) {
             store::slugs::expire(&mut write, slug.id, ops.now()).await?;
             count += 1;
         }

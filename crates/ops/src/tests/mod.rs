@@ -6,6 +6,7 @@ mod app_setups;
 mod apps;
 mod builds;
 mod config;
+mod containers;
 mod dynos;
 mod formation;
 mod hangers_on;
