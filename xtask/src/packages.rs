@@ -26,6 +26,7 @@ pub(crate) const TESTS: &[Need] = &[
     ("npm", "npm"),
     ("python3", "python3"),
     ("runc", "runc"),
+    ("skopeo", "skopeo"),
     ("ssh-keygen", "openssh-client"),
 ];
 

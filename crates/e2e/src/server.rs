@@ -215,6 +215,19 @@ impl Server {
         Output::of(&mut self.heroku_command(words)?)
     }
 
+    /// A command of the official CLI in a mount namespace whose `/etc/hosts` has the registry's name as
+    /// the CLI makes it up: `registry.` and `HEROKU_HOST`, whatever that is.
+    pub fn heroku_with_registry(&self, words: &[&str]) -> Result<Command> {
+        let hosts = self.root.join("hosts");
+        let known = fs::read_to_string("/etc/hosts")?;
+        fs::write(&hosts, format!("{known}\n127.0.0.1 registry.{}\n", self.api_url))?;
+        let script = r#"mount --bind "$0" /etc/hosts && exec "$@""#;
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", script]).arg(hosts).arg(heroku()?).args(words);
+        command.envs(self.client_env()?).env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR");
+        Ok(command)
+    }
+
     /// Runs Kigo's own CLI.
     pub fn kigo(&self, words: &[&str]) -> Result<Output> {
         Output::of(Command::new(kigo()?).args(words).envs(self.client_env()?).env("KIGO_API_KEY", TOKEN))

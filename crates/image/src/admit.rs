@@ -133,15 +133,13 @@ impl ImageStore {
         let fits = |entry: &&Entry| {
             entry.platform.as_ref().is_some_and(|own| own.os == "linux" && own.architecture == wanted)
         };
-        match entries.iter().find(fits) {
-            Some(entry) => entry.digest.parse().map_err(|_| AdmitError::NoImage("a digest in it is none")),
-            None => {
-                let found = entries.iter().filter_map(|entry| entry.platform.as_ref());
-                let found: Vec<_> = found.map(|own| format!("{}/{}", own.os, own.architecture)).collect();
-                let found = if found.is_empty() { "no platform".into() } else { found.join(", ") };
-                Err(AdmitError::Platform { found, wanted: format!("linux/{wanted}") })
-            }
+        if let Some(entry) = entries.iter().find(fits) {
+            return entry.digest.parse().map_err(|_| AdmitError::NoImage("a digest in it is none"));
         }
+        let found = entries.iter().filter_map(|entry| entry.platform.as_ref());
+        let found: Vec<_> = found.map(|own| format!("{}/{}", own.os, own.architecture)).collect();
+        let found = if found.is_empty() { "no platform".into() } else { found.join(", ") };
+        Err(AdmitError::Platform { found, wanted: format!("linux/{wanted}") })
     }
 
     fn admit_layer(&self, layer: &Layer, limits: Limits) -> Result<Unpacked, StoreError> {
@@ -182,9 +180,6 @@ fn check_platform(image: &Image) -> Result<(), AdmitError> {
 
 /// What becomes arguments and environment of a process.
 fn check_texts(image: &Image) -> Result<(), AdmitError> {
-    if image.entrypoint.is_empty() && image.command.is_empty() {
-        return Err(AdmitError::NoCommand);
-    }
     let env: Vec<String> = image.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let others: Vec<String> = image.working_dir.iter().chain(&image.user).cloned().collect();
     for (what, texts) in [
@@ -402,7 +397,6 @@ mod tests {
         for (layers, config, words) in [
             (one(), json!({ "architecture": "riscv64" }), "it is for linux/riscv64"),
             (one(), json!({ "os": "windows" }), "it is for windows/"),
-            (one(), json!({ "config": {} }), "names no command"),
             (one(), json!({ "config": { "Cmd": ["a\0b"] } }), "its CMD cannot be used"),
             (one(), json!({ "config": { "Cmd": ["a"], "Env": ["A=\0"] } }), "its ENV cannot be used"),
             (
@@ -418,6 +412,8 @@ mod tests {
             let message = fixture.refusal(&fixture.image(&layers, &config));
             assert!(message.contains(words), "{message}");
         }
+        let idle = fixture.store.admit(&fixture.image(&one(), &json!({ "config": {} })), BYTES).unwrap();
+        assert!(matches!(idle.own_command(), Err(AdmitError::NoCommand)));
         for (text, words) in [("[]", "is no image"), ("{}", "is no image"), ("x", "is no image")] {
             let message = fixture.refusal(&fixture.put(text.as_bytes()));
             assert!(message.contains(words), "{message}");

@@ -1,5 +1,6 @@
 //! Image manifests and configs, as the OCI image specification 1.1 has them.
 
+use crate::admit::AdmitError;
 use crate::compression::Compression;
 use crate::layers::Layer;
 use crate::store::{ImageStore, StoreError};
@@ -70,10 +71,13 @@ impl Image {
     }
 
     /// The same as one line that a shell would read so.
-    pub fn command_line(&self) -> String {
-        let words = self.entrypoint.iter().chain(&self.command);
-        // Fails for zero bytes only, which no program can be given.
-        shlex::try_join(words.map(String::as_str)).unwrap_or_default()
+    pub fn own_command(&self) -> Result<String, AdmitError> {
+        let words = self.argv();
+        if words.is_empty() {
+            return Err(AdmitError::NoCommand);
+        }
+        // Fails for zero bytes only, which are not admitted.
+        shlex::try_join(words.iter().map(String::as_str)).map_err(|_| AdmitError::Text("CMD"))
     }
 
     /// Bytes of all layers, compressed.

@@ -48,6 +48,7 @@ pub struct Update {
 }
 
 /// Tells `null` from a key that is not there.
+#[expect(clippy::option_option, reason = "null, a text and nothing at all are three things")]
 fn null_is_some<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(from).map(Some)
 }

@@ -11,6 +11,7 @@ mod failures;
 mod isolation;
 mod kills;
 mod languages;
+mod registry;
 mod setups;
 mod tour;
 
@@ -90,6 +91,8 @@ const SHARED: &[(&str, Shared)] = &[
     ("setups::an_app_is_set_up", setups::an_app_is_set_up),
     ("setups::what_fails_is_told", setups::what_fails_is_told),
     ("setups::a_push_follows_app_json", setups::a_push_follows_app_json),
+    ("registry::images_are_pushed_released_and_run", registry::images_are_pushed_released_and_run),
+    ("registry::hostile_images_are_refused", registry::hostile_images_are_refused),
     ("isolation::a_dyno_reaches_nothing_it_should_not", isolation::a_dyno_reaches_nothing_it_should_not),
     ("isolation::a_dyno_cannot_take_the_machine_down", isolation::a_dyno_cannot_take_the_machine_down),
 ];

@@ -91,7 +91,7 @@ impl Blobs for Uploads {
             view.user(image.user.as_deref(), OWNER).map_err(AdmitError::User)?;
             Ok(Runnable {
                 image: image.digest,
-                command: image.command_line(),
+                command: image.own_command()?,
                 held: Box::new(images.pin(image.digest)),
             })
         });

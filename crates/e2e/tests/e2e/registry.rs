@@ -1,0 +1,181 @@
+//! Images: pushed by skopeo, released by the official CLI, run.
+
+use crate::run;
+use anyhow::{Context, Result, ensure};
+use e2e::server::TOKEN;
+use e2e::{App, Output, Server};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Writes the images below the platform's folder, once for both stories.
+fn images(server: &Server, name: &str) -> Result<PathBuf> {
+    let folder = server.folder(name);
+    std::fs::create_dir_all(&folder)?;
+    std::fs::write(folder.join("images.py"), include_str!("images.py"))?;
+    Output::of(Command::new("python3").arg("images.py").current_dir(&folder))?.ok()?;
+    Ok(folder)
+}
+
+/// An app of the stack `container`, and the folder of images.
+struct Story<'a> {
+    app: App<'a>,
+    images: PathBuf,
+}
+
+impl<'a> Story<'a> {
+    fn new(server: &'a Server, name: &str) -> Result<Self> {
+        let app = App::create(server, name)?;
+        app.heroku(&["stack:set", "container"])?.ok()?;
+        Ok(Self { app, images: images(server, &format!("{name}-images"))? })
+    }
+
+    /// `localhost:PORT/APP/TYPE:latest`, as skopeo names it.
+    fn place(&self, process_type: &str) -> String {
+        let api = self.app.server.api_url.trim_start_matches("http://");
+        format!("docker://{api}/{}/{process_type}:latest", self.app.name)
+    }
+
+    /// Pushes an image with the token as the password; over TLS if the local authority's certificate
+    /// is to vouch for the registry.
+    fn push(&self, image: &str, process_type: &str, tls: bool) -> Result<Output> {
+        let mut command = Command::new("skopeo");
+        command.args(["--insecure-policy", "copy", "--quiet", "--dest-creds", &format!("_:{TOKEN}")]);
+        if tls {
+            let authority = self.app.server.client_env()?["KIGO_CA_CERT"].clone();
+            let certificates = self.images.join("certificates");
+            std::fs::create_dir_all(&certificates)?;
+            std::fs::copy(authority, certificates.join("ca.crt"))?;
+            command.arg("--dest-cert-dir").arg(certificates);
+        } else {
+            command.arg("--dest-tls-verify=false");
+        }
+        command.arg(format!("oci:{}", self.images.join(image).display())).arg(self.place(process_type));
+        Output::of(&mut command)?.ok()
+    }
+
+    /// `heroku container:release`, on a machine that finds the registry where the CLI looks for it.
+    fn release(&self, process_types: &[&str]) -> Result<Output> {
+        let words = [&["container:release"], process_types].concat();
+        Output::of(self.app.server.heroku_with_registry(&words)?.current_dir(&self.app.checkout))
+    }
+
+    /// Asks for a release of an image by its manifest's digest.
+    async fn ask(&self, image: &str) -> Result<(u16, Value)> {
+        let digest = std::fs::read_to_string(self.images.join(format!("{image}.digest")))?;
+        let path = format!("/apps/{}/formation/web", self.app.name);
+        self.app.server.api("PATCH", &path, Some(json!({"docker_image": digest}))).await
+    }
+
+    async fn releases(&self) -> Result<Vec<String>> {
+        let path = format!("/apps/{}/releases", self.app.name);
+        let (_, list) = self.app.server.api("GET", &path, None).await?;
+        let list = list.as_array().context("releases are no list")?;
+        let text = |release: &Value| release["description"].as_str().unwrap_or_default().to_owned();
+        Ok(list.iter().map(text).collect())
+    }
+}
+
+/// From a push to a page, a one-off dyno, a rollback and the end of a process type.
+pub(crate) fn images_are_pushed_released_and_run(server: &Server) -> Result<()> {
+    run(async {
+        let story = Story::new(server, "image-app")?;
+        let app = &story.app;
+        story.push("first", "web", true)?;
+        story.push("worker", "worker", false)?;
+        story.release(&["web", "worker"])?.ok()?.says("Releasing images web,worker to image-app... done")?;
+        app.answers("first page").await?;
+        app.heroku(&["ps:scale", "worker=1"])?.ok()?;
+        app.logs_say("worker of hello from worker in /srv").await?;
+
+        let run = |words: &[&str]| app.heroku(&[&["run", "--exit-code"], words].concat());
+        let said = run(&["--", "echo $GREETING; id -u; id -g; pwd; echo $HOME"])?.ok()?.stdout;
+        ensure!(said.contains("hello from first"), "{said}");
+        for words in ["4321", "5432", "/srv", "/home/web"] {
+            ensure!(said.lines().any(|line| line.trim() == words), "no line {words}: {said}");
+        }
+        // No image runs as root, and each process type has its own.
+        let said = run(&["--type", "worker", "--", "echo $GREETING; id -u"])?.ok()?.stdout;
+        ensure!(said.contains("hello from worker") && said.contains("1000"), "{said}");
+        ensure!(run(&["--", "exit 7"])?.code == 7, "the exit code comes back");
+
+        story.push("second", "web", false)?;
+        story.push("release", "release", false)?;
+        story
+            .release(&["web", "release"])?
+            .ok()?
+            .says("Running release command...")?
+            .says("released by release.")?;
+        app.answers("second page").await?;
+        story.push("fails", "release", false)?;
+        let failed = story.release(&["release"])?;
+        ensure!(failed.code != 0 && failed.all().contains("release command failed"), "{failed:?}");
+        app.answers("second page").await?;
+
+        // The tag is another image's by now, and the manifest is deleted: the release keeps it.
+        let digest = std::fs::read_to_string(story.images.join("first.digest"))?;
+        let manifest = story.place("web").replace(":latest", &format!("@{digest}"));
+        let mut delete = Command::new("skopeo");
+        delete.args(["--insecure-policy", "delete", "--creds", &format!("_:{TOKEN}"), "--tls-verify=false"]);
+        Output::of(delete.arg(manifest))?.ok()?;
+        app.heroku(&["rollback", "v3"])?.ok()?;
+        app.answers("first page").await?;
+
+        app.heroku(&["container:rm", "worker"])?.ok()?.says("Removing container worker")?;
+        app.up(&["web.1"]).await?;
+        let releases = story.releases().await?;
+        ensure!(releases.last().is_some_and(|words| words == "Removed worker"), "{releases:?}");
+        // What was pushed can be pulled, byte for byte.
+        let back = story.images.join("back");
+        let mut pull = Command::new("skopeo");
+        pull.args(["--insecure-policy", "copy", "--quiet", "--src-creds", &format!("_:{TOKEN}")]);
+        pull.arg("--src-tls-verify=false").arg(story.place("web")).arg(format!("oci:{}:x", back.display()));
+        Output::of(&mut pull)?.ok()?;
+        let digest = std::fs::read_to_string(story.images.join("second.digest"))?;
+        let index = std::fs::read_to_string(back.join("index.json"))?;
+        ensure!(index.contains(&digest), "{index} has not {digest}");
+        Ok(())
+    })
+}
+
+/// What a stranger may not do with an image, and that nothing comes of trying.
+pub(crate) fn hostile_images_are_refused(server: &Server) -> Result<()> {
+    run(async {
+        let story = Story::new(server, "hostile-images")?;
+        let before = story.releases().await?;
+        for (image, words) in [
+            ("dots", "its path contains `..`"),
+            ("absolute", "its path is absolute"),
+            ("hardlink", "hard link"),
+            ("symlink", "passes through a link"),
+            ("sparse", "unpack to more than 8192 MiB"),
+            ("huge", "unpack to more than 8192 MiB"),
+            ("many", "more than 800000 files"),
+            ("idle", "names no command"),
+            ("foreign", "it is for linux/riscv64"),
+            ("nobody", "nobody-here"),
+        ] {
+            story.push(image, "web", false)?;
+            let (status, answer) = story.ask(image).await?;
+            ensure!(status == 422, "{image}: {status} {answer}");
+            let message = answer["message"].as_str().unwrap_or_default();
+            ensure!(message.contains(words), "{image} should be refused for {words:?}: {message}");
+        }
+        let refused = story.release(&["web"])?;
+        ensure!(refused.code != 0 && refused.all().contains("nobody-here"), "{refused:?}");
+        ensure!(!std::path::Path::new("/etc/evil").exists(), "an image wrote to the host");
+        ensure!(story.releases().await? == before, "a release was made");
+        let incoming = std::fs::read_dir(server.data().join("layers"))?.filter_map(Result::ok);
+        let left =
+            incoming.filter(|entry| entry.file_name().to_string_lossy().starts_with("incoming-")).count();
+        ensure!(left == 0, "{left} half-unpacked layers are left");
+        // A device node is left out, and the rest runs.
+        story.push("device", "web", false)?;
+        let (status, answer) = story.ask("device").await?;
+        ensure!(status == 200, "{status} {answer}");
+        story.app.answers("device page").await?;
+        let said = story.app.heroku(&["run", "--", "busybox ls -l /srv"])?.ok()?.stdout;
+        ensure!(!said.contains("sda"), "{said}");
+        Ok(())
+    })
+}
