@@ -35,7 +35,7 @@ pub(crate) struct World {
     pub(crate) outputs: Outputs,
     pub(crate) settings: Settings,
     pub(crate) actor: Actor,
-    images: ImageStore,
+    pub(crate) images: ImageStore,
     running: Option<(CancellationToken, Running)>,
     /// The last to go: nothing runs any more that could write to it.
     _dir: TempDir,
