@@ -38,6 +38,7 @@ const ALLOW: &str = r#""allow""#;
 const REFUSE: &str = r#"{"errno": 1}"#;
 const UNKNOWN: &str = r#"{"errno": 38}"#;
 
+/// Of containers with any power.
 const MIXED: &[Mixed] = &[
     // The personas Docker allows: Linux, 32-bit, and both with the UNAME26 flag; and the query.
     Mixed {
@@ -50,21 +51,6 @@ const MIXED: &[Mixed] = &[
             r#"{"index": 0, "type": "qword", "op": "eq", "val": 131072}"#,
             r#"{"index": 0, "type": "qword", "op": "eq", "val": 131080}"#,
             r#"{"index": 0, "type": "dword", "op": "eq", "val": 4294967295}"#,
-        ],
-    },
-    // New namespaces: mount, cgroup, uts, ipc, user, pid, net.
-    Mixed {
-        name: "clone",
-        matching: REFUSE,
-        otherwise: ALLOW,
-        conditions: &[
-            r#"{"index": 0, "type": "qword", "op": {"masked_eq": 131072}, "val": 131072}"#,
-            r#"{"index": 0, "type": "qword", "op": {"masked_eq": 33554432}, "val": 33554432}"#,
-            r#"{"index": 0, "type": "qword", "op": {"masked_eq": 67108864}, "val": 67108864}"#,
-            r#"{"index": 0, "type": "qword", "op": {"masked_eq": 134217728}, "val": 134217728}"#,
-            r#"{"index": 0, "type": "qword", "op": {"masked_eq": 268435456}, "val": 268435456}"#,
-            r#"{"index": 0, "type": "qword", "op": {"masked_eq": 536870912}, "val": 536870912}"#,
-            r#"{"index": 0, "type": "qword", "op": {"masked_eq": 1073741824}, "val": 1073741824}"#,
         ],
     },
     Mixed {
@@ -91,6 +77,48 @@ const MIXED: &[Mixed] = &[
     },
 ];
 
+/// Of containers that make no images: no new namespaces, which are mount, cgroup, uts, ipc, user, pid, net.
+const MIXED_PLAIN: &[Mixed] = &[Mixed {
+    name: "clone",
+    matching: REFUSE,
+    otherwise: ALLOW,
+    conditions: &[
+        r#"{"index": 0, "type": "qword", "op": {"masked_eq": 131072}, "val": 131072}"#,
+        r#"{"index": 0, "type": "qword", "op": {"masked_eq": 33554432}, "val": 33554432}"#,
+        r#"{"index": 0, "type": "qword", "op": {"masked_eq": 67108864}, "val": 67108864}"#,
+        r#"{"index": 0, "type": "qword", "op": {"masked_eq": 134217728}, "val": 134217728}"#,
+        r#"{"index": 0, "type": "qword", "op": {"masked_eq": 268435456}, "val": 268435456}"#,
+        r#"{"index": 0, "type": "qword", "op": {"masked_eq": 536870912}, "val": 536870912}"#,
+        r#"{"index": 0, "type": "qword", "op": {"masked_eq": 1073741824}, "val": 1073741824}"#,
+    ],
+}];
+
+/// Of those that have the power over images: none of cgroup, user, net and, where it does not share its
+/// bit with a signal, time.
+const MIXED_IMAGES: &[Mixed] = &[
+    Mixed {
+        name: "clone",
+        matching: REFUSE,
+        otherwise: ALLOW,
+        conditions: &[
+            r#"{"index": 0, "type": "qword", "op": {"masked_eq": 33554432}, "val": 33554432}"#,
+            r#"{"index": 0, "type": "qword", "op": {"masked_eq": 268435456}, "val": 268435456}"#,
+            r#"{"index": 0, "type": "qword", "op": {"masked_eq": 1073741824}, "val": 1073741824}"#,
+        ],
+    },
+    Mixed {
+        name: "unshare",
+        matching: REFUSE,
+        otherwise: ALLOW,
+        conditions: &[
+            r#"{"index": 0, "type": "qword", "op": {"masked_eq": 128}, "val": 128}"#,
+            r#"{"index": 0, "type": "qword", "op": {"masked_eq": 33554432}, "val": 33554432}"#,
+            r#"{"index": 0, "type": "qword", "op": {"masked_eq": 268435456}, "val": 268435456}"#,
+            r#"{"index": 0, "type": "qword", "op": {"masked_eq": 1073741824}, "val": 1073741824}"#,
+        ],
+    },
+];
+
 /// What the filter answers to the system calls from some number on: a program of its own.
 type Answers = BTreeMap<u32, BpfProgram>;
 
@@ -98,17 +126,37 @@ fn main() -> Result<()> {
     println!("cargo::rerun-if-changed=seccomp");
     println!("cargo::rerun-if-changed=build.rs");
     let architecture = env::var("CARGO_CFG_TARGET_ARCH")?;
+    let allowed = names("seccomp/allowed.txt", &architecture)?;
+    let denied = names("seccomp/denied.txt", &architecture)?;
+    let of_images = names("seccomp/images.txt", &architecture)?;
+    write("plain.bpf", &allowed, &denied, MIXED_PLAIN, &architecture)?;
+    // What its arguments decide is in no list.
+    let mixed = |name: &String| MIXED_IMAGES.iter().any(|mixed| mixed.name == name);
+    let denied: Vec<_> = denied.into_iter().filter(|name| !of_images.contains(name)).collect();
+    let allowed: Vec<_> =
+        allowed.into_iter().chain(of_images.into_iter().filter(|name| !mixed(name))).collect();
+    write("images.bpf", &allowed, &denied, MIXED_IMAGES, &architecture)
+}
+
+/// Compiles one filter. `mixed` is what only it has.
+fn write(
+    file: &str,
+    allowed: &[String],
+    denied: &[String],
+    mixed: &[Mixed],
+    architecture: &str,
+) -> Result<()> {
     let mut answers = Answers::new();
-    for (list, answer) in [("seccomp/allowed.txt", allow()), ("seccomp/denied.txt", errno(EPERM))] {
-        for name in names(list, &architecture)? {
-            add(&mut answers, &name, &architecture, vec![answer.clone()])?;
+    for (names, answer) in [(allowed, allow()), (denied, errno(EPERM))] {
+        for name in names {
+            add(&mut answers, name, architecture, vec![answer.clone()])?;
         }
     }
-    for mixed in MIXED {
-        add(&mut answers, mixed.name, &architecture, by_arguments(mixed, &architecture)?)?;
+    for mixed in MIXED.iter().chain(mixed) {
+        add(&mut answers, mixed.name, architecture, by_arguments(mixed, architecture)?)?;
     }
-    let bytes: Vec<u8> = filter(answers, &architecture)?.iter().flat_map(encode).collect();
-    Ok(fs::write(PathBuf::from(env::var("OUT_DIR")?).join("filter.bpf"), bytes)?)
+    let bytes: Vec<u8> = filter(answers, architecture)?.iter().flat_map(encode).collect();
+    Ok(fs::write(PathBuf::from(env::var("OUT_DIR")?).join(file), bytes)?)
 }
 
 fn names(path: &str, architecture: &str) -> Result<Vec<String>> {

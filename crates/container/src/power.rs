@@ -16,10 +16,28 @@ const PACKAGES: [(CapabilitySet, &str); 8] = [
     (CapabilitySet::SETFCAP, "CAP_SETFCAP"),
 ];
 
+/// Those of [`Power::Images`]: what installing packages takes, and to lay out another root, enter it
+/// and give the programs there less. Mounting counts in the container's own namespaces only.
+const IMAGES: [(CapabilitySet, &str); 12] = [
+    (CapabilitySet::CHOWN, "CAP_CHOWN"),
+    (CapabilitySet::DAC_OVERRIDE, "CAP_DAC_OVERRIDE"),
+    (CapabilitySet::FOWNER, "CAP_FOWNER"),
+    (CapabilitySet::FSETID, "CAP_FSETID"),
+    (CapabilitySet::KILL, "CAP_KILL"),
+    (CapabilitySet::NET_BIND_SERVICE, "CAP_NET_BIND_SERVICE"),
+    (CapabilitySet::SETFCAP, "CAP_SETFCAP"),
+    (CapabilitySet::SETGID, "CAP_SETGID"),
+    (CapabilitySet::SETPCAP, "CAP_SETPCAP"),
+    (CapabilitySet::SETUID, "CAP_SETUID"),
+    (CapabilitySet::SYS_ADMIN, "CAP_SYS_ADMIN"),
+    (CapabilitySet::SYS_CHROOT, "CAP_SYS_CHROOT"),
+];
+
 fn of(power: Power) -> &'static [(CapabilitySet, &'static str)] {
     match power {
         Power::Plain => &[],
         Power::Packages => &PACKAGES,
+        Power::Images => &IMAGES,
     }
 }
 

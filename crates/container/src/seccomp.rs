@@ -2,19 +2,22 @@
 //! in `seccomp/`). What is not known answers ENOSYS, what is known and refused answers EPERM.
 
 use crate::sys;
+use engine::Power;
 use std::io;
 
-static FILTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/filter.bpf"));
+static PLAIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/plain.bpf"));
+/// For the power over images.
+static IMAGES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/images.bpf"));
 
 /// Puts this process and all it will ever start under the filter. It must already have
 /// `no_new_privs`.
-pub(crate) fn install() -> io::Result<()> {
-    sys::install_seccomp_filter(FILTER)
+pub(crate) fn install(power: Power) -> io::Result<()> {
+    sys::install_seccomp_filter(if power == Power::Images { IMAGES } else { PLAIN })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::FILTER;
+    use super::{IMAGES, PLAIN};
     use std::collections::BTreeMap;
 
     const ALLOW: u32 = 0x7fff_0000;
@@ -54,7 +57,7 @@ mod tests {
     }
 
     fn ask(number: libc::c_long, arguments: [u64; 6]) -> u32 {
-        run(FILTER, ARCHITECTURE, number as u32, arguments)
+        run(PLAIN, ARCHITECTURE, number as u32, arguments)
     }
 
     /// A filter that allows just what a list has, as the library makes it.
@@ -157,10 +160,37 @@ mod tests {
     }
 
     #[test]
+    fn the_power_over_images_allows_what_its_list_has_and_no_more() {
+        let of_images = of_list(include_str!("../seccomp/images.txt"));
+        for number in (0..2000).filter(|number| i64::from(*number) != libc::SYS_clone) {
+            let plain = run(PLAIN, ARCHITECTURE, number, [0; 6]);
+            let listed = run(&of_images, ARCHITECTURE, number, [0; 6]) == ALLOW;
+            let expected = if listed { ALLOW } else { plain };
+            assert_eq!(run(IMAGES, ARCHITECTURE, number, [0; 6]), expected, "{number}");
+        }
+        let answer = |number: libc::c_long, flags: i32| {
+            run(IMAGES, ARCHITECTURE, number as u32, [flags as u64, 0, 0, 0, 0, 0])
+        };
+        for call in [libc::SYS_clone, libc::SYS_unshare] {
+            for given in [libc::CLONE_NEWNS, libc::CLONE_NEWUTS, libc::CLONE_NEWIPC, libc::CLONE_NEWPID] {
+                assert_eq!(answer(call, given), ALLOW);
+                for refused in [libc::CLONE_NEWUSER, libc::CLONE_NEWNET, libc::CLONE_NEWCGROUP] {
+                    assert_eq!(answer(call, given | refused), REFUSE);
+                }
+            }
+        }
+        // CLONE_NEWTIME, which clone(2) takes for a part of a signal's number.
+        assert_eq!(answer(libc::SYS_unshare, 0x80), REFUSE);
+        for call in [libc::SYS_bpf, libc::SYS_ptrace, libc::SYS_setns, libc::SYS_keyctl, libc::SYS_reboot] {
+            assert_eq!(answer(call, 0), REFUSE);
+        }
+    }
+
+    #[test]
     fn system_calls_of_another_architecture_end_the_process() {
         // AUDIT_ARCH_I386 and AUDIT_ARCH_ARM, where number 0 and 1 are other calls.
         for architecture in [0x4000_0003, 0x4000_0028] {
-            assert_eq!(run(FILTER, architecture, 0, [0; 6]), KILL);
+            assert_eq!(run(PLAIN, architecture, 0, [0; 6]), KILL);
         }
     }
 }

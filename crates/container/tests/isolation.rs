@@ -75,6 +75,55 @@ async fn with_the_power_over_packages_its_files_are_its_own_and_the_host_s_are_n
 }
 
 #[tokio::test]
+async fn with_the_power_over_images_it_mounts_inside_and_the_host_stays_out_of_reach() {
+    let machine = Machine::new();
+    let directory = machine.path().join("host");
+    fs::create_dir(&directory).unwrap();
+    fs::write(directory.join("file"), "host").unwrap();
+    let mut spec = shell(
+        "grep -E '^(CapEff|CapBnd|NoNewPrivs)' /proc/self/status
+        mkdir /tmp/root && mount -t tmpfs x /tmp/root && mkdir /tmp/root/bin && mount --bind /bin /tmp/root/bin
+        cp -a /lib* /tmp/root 2>/dev/null; chroot /tmp/root /bin/busybox echo inside
+        unshare -m true && echo unshared
+        unshare -U true 2>/dev/null || echo no user namespace
+        unshare -n true 2>/dev/null || echo no network namespace
+        mount -o remount,rw,bind /host 2>/dev/null; echo x 2>/dev/null > /host/file || echo not the host
+        mount -o remount,rw /host 2>/dev/null; chown 5 /host/file 2>/dev/null || echo not the host either
+        umount /host 2>/dev/null; ls -A /host 2>/dev/null
+        umount /proc/sys 2>/dev/null; echo x 2>/dev/null > /proc/sys/kernel/core_pattern || echo no setting
+        mknod /etc/disk b 8 0 2>/dev/null || echo no device
+        mkdir /tmp/cg && for one in memory pids; do
+            mount -t cgroup -o $one x /tmp/cg 2>/dev/null && echo 0 2>/dev/null > /tmp/cg/cgroup.procs && echo out
+        done
+        mount -t cgroup2 x /tmp/cg 2>/dev/null && echo 0 2>/dev/null > /tmp/cg/cgroup.procs && echo out
+        echo end",
+    );
+    spec.user = 0;
+    spec.power = engine::Power::Images;
+    spec.mounts = vec![Mount { source: directory.clone(), target: "/host".into(), read_only: true }];
+    let (_, printed) = machine.run_spec(&spec).await;
+    let kept = "00000000802405fb";
+    assert!(printed.starts_with(&format!("CapEff:\t{kept}\nCapBnd:\t{kept}\nNoNewPrivs:\t1\n")), "{printed}");
+    for words in [
+        "inside",
+        "unshared",
+        "no user namespace",
+        "no network namespace",
+        "not the host",
+        "not the host either",
+        "no setting",
+        "no device",
+        "end",
+    ] {
+        assert!(printed.contains(&format!("\n{words}\n")), "no {words}: {printed}");
+    }
+    assert!(!printed.contains("\nout\n"), "{printed}");
+    assert_eq!(fs::read_to_string(directory.join("file")).unwrap(), "host");
+    assert_eq!(fs::metadata(directory.join("file")).unwrap().uid(), 0);
+    machine.clean().await;
+}
+
+#[tokio::test]
 async fn system_calls_that_reach_out_are_refused() {
     let machine = Machine::new();
     let directory = machine.path().join("probe");

@@ -67,6 +67,10 @@ pub enum Power {
     /// files, and to become another user; all of it inside of the container's user namespace only.
     /// For programs that come from the stack, never for an app's.
     Packages,
+    /// What building images takes: the above, to mount and to enter another root, all of it inside of
+    /// the container's own namespaces. Programs that an app's Dockerfile runs are kept in less by
+    /// whoever builds; they may get at this much, so nothing of the host's may be mounted writable.
+    Images,
 }
 
 /// What a container may use.

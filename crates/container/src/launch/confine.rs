@@ -62,6 +62,6 @@ pub(super) fn identity(user: u32, group: u32, power: Power) -> Result<(), Failur
 }
 
 /// Puts the system call filter in place.
-pub(super) fn system_calls() -> Result<(), Failure> {
-    seccomp::install().doing("install the system call filter")
+pub(super) fn system_calls(power: Power) -> Result<(), Failure> {
+    seccomp::install(power).doing("install the system call filter")
 }

@@ -111,7 +111,7 @@ fn prepare(
             return Err(io::Error::from(io::ErrorKind::InvalidInput)).doing("find the standard streams");
         }
     };
-    confine::system_calls()?;
+    confine::system_calls(spec.power)?;
     channel.send_report(&Report::Ready, terminal.as_ref().map(AsFd::as_fd)).doing("report to the shim")?;
     drop(terminal);
     if super::waits_for_client(spec) {

@@ -72,7 +72,7 @@ pub(crate) fn config(bundle: &Bundle, surroundings: &Surroundings) -> Value {
             "namespaces": namespaces,
             "uidMappings": mapping,
             "gidMappings": mapping,
-            "seccomp": seccomp::profile(),
+            "seccomp": seccomp::profile(spec.power),
             "maskedPaths": MASKED,
             "readonlyPaths": READ_ONLY,
         },
