@@ -50,8 +50,9 @@ async fn a_setup_tells_of_its_build_its_script_and_where_to_go() {
     assert_eq!(body["resolved_success_url"], "http://blog.localhost:8080/welcome");
 
     let success = Success {
-        image: Digest::from_bytes([2; 32]),
-        checksum: "SHA256:00".into(),
+        image: Some(Digest::from_bytes([2; 32])),
+        images: BTreeMap::new(),
+        checksum: Some("SHA256:00".into()),
         size: 1,
         process_types: [("web".parse().unwrap(), "x".to_owned())].into(),
         buildpack_provided_description: None,

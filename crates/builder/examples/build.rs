@@ -3,7 +3,7 @@
 //! `cargo run -p builder --example build -- DATA_DIR SOURCE_DIR [BUILDPACK...]`, as root. The same
 //! app id is used for the same source directory, so that a second run finds the cache of the first.
 //! Variables that begin with `APP_` become config vars; `TIMEOUT` (seconds), `MEMORY` and `DISK`
-//! (bytes) set limits; `LOCAL_BUILDPACKS` names a directory for `file://` addresses. Ctrl-C cancels.
+//! (bytes) set limits; `STACK` is another stack than the usual one; `LOCAL_BUILDPACKS` names a directory for `file://` addresses. Ctrl-C cancels.
 
 use builder::{BuildRequest, Builder, HostSettings, Output, Settings, build};
 use domain::{AppId, BuildId, BuildpackRef, ConfigVars};
@@ -52,11 +52,12 @@ async fn run(data: PathBuf, source: PathBuf, buildpacks: Vec<BuildpackRef>) -> R
         app: AppId(name),
         source: blob.digest,
         buildpacks,
-        stack: "kigo-13".into(),
+        stack: std::env::var("STACK").unwrap_or_else(|_| "kigo-13".into()),
         config_vars: ConfigVars(variables.collect()),
         source_version: Some("0000000".into()),
         metadata: std::collections::BTreeMap::new(),
         request_id: uuid::Uuid::new_v4().to_string(),
+        bases: Arc::new(builder::NoBases),
         cancel: CancellationToken::new(),
     };
     let mut settings = Settings {

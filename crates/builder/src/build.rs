@@ -13,7 +13,7 @@ use crate::project_toml::{self, ProjectToml};
 use crate::request::BuildpackName;
 use crate::stack::{self, Stack};
 use crate::work::Work;
-use crate::{BuildError, BuildOutcome, BuildRequest, Builder, cache, procfile, source};
+use crate::{BuildError, BuildOutcome, BuildRequest, Builder, cache, images, procfile, source};
 use domain::{BuildpackRef, Digest, ProcessType};
 use image::{Compression, ImageSpec, Layer, PackOptions, Pin};
 use std::collections::BTreeMap;
@@ -165,19 +165,15 @@ async fn attempt(
 ) -> Result<BuildOutcome, BuildError> {
     let deadline = Deadline(Instant::now() + builder.settings.timeout);
     container::remove_leftovers(&*builder.engine, Some(request.build)).await?;
-    let stack = stack::ensure(&builder.images, &builder.data, &request.stack, output)
+    let of_images = request.stack == images::STACK;
+    // Images are built on the usual one.
+    let name = if of_images { stack::DEFAULT } else { &request.stack };
+    let stack = stack::ensure(&builder.images, &builder.data, name, output)
         .await
-        .map_err(|error| BuildError::Stack(request.stack.clone(), error))?;
-    output.heading(format!("Building on the {} stack", stack.name)).await;
+        .map_err(|error| BuildError::Stack(name.to_owned(), error))?;
+    let shown = if of_images { &request.stack } else { &stack.name };
+    output.heading(format!("Building on the {shown} stack")).await;
     let Prepared { work, host_env, source_time, project } = prepare(builder, request).await?;
-    // A mistake there is told before anything takes long; buildpacks may still change it.
-    procfile::read(&work.source())?;
-
-    let Chosen { buildpacks, entries, found } =
-        described::choose(&work.source(), request, project.as_ref(), &builder.settings, output).await?;
-    announce(&buildpacks, output).await;
-
-    let groups = group(buildpacks);
     let mut context = Context {
         builder,
         request,
@@ -190,11 +186,27 @@ async fn attempt(
         layers: Vec::new(),
         build_layers: Vec::new(),
         host_env,
-        alone: groups.len() == 1 && matches!(groups[..], [Group::Language(_)]),
+        alone: false,
         source_time,
         exports: 0,
         pins: Vec::new(),
     };
+    if of_images { images::build(&mut context).await } else { slug(context, project.as_ref()).await }
+}
+
+/// Builds with buildpacks.
+async fn slug(mut context: Context<'_>, project: Option<&ProjectToml>) -> Result<BuildOutcome, BuildError> {
+    let (builder, request, output) = (context.builder, context.request, context.output);
+    let source = context.work.source();
+    // A mistake there is told before anything takes long; buildpacks may still change it.
+    procfile::read(&source)?;
+
+    let Chosen { buildpacks, entries, found } =
+        described::choose(&source, request, project, &builder.settings, output).await?;
+    announce(&buildpacks, output).await;
+
+    let groups = group(buildpacks);
+    context.alone = matches!(groups[..], [Group::Language(_)]);
     let compiled = compile(&mut context, groups).await?;
     finish(&context, compiled, &entries, found).await
 }
@@ -322,8 +334,9 @@ async fn finish(
         tracing::warn!(app = %request.app, %error, "the build cache was not kept");
     }
     Ok(BuildOutcome {
-        image,
-        checksum: format!("SHA256:{}", app.digest.hex()),
+        image: Some(image),
+        images: BTreeMap::new(),
+        checksum: Some(format!("SHA256:{}", app.digest.hex())),
         size,
         process_types,
         buildpacks: as_written(entries, compiled.used),

@@ -148,7 +148,7 @@ fn spec(
         env: phase.env,
         working_dir: "/app".into(),
         hostname: "build".into(),
-        user: if phase.power == Power::Packages { 0 } else { OWNER },
+        user: if phase.power == Power::Plain { OWNER } else { 0 },
         group: None,
         power: phase.power,
         limits: builder.settings.limits,

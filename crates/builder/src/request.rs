@@ -1,10 +1,15 @@
 //! What goes into a build and what comes out of it.
 
-use crate::HostSettings;
-use domain::{AppId, BuildId, BuildpackRef, ConfigVars, Digest, ProcessType};
+use crate::BuildError;
+use crate::{HostSettings, Mirror};
+use async_trait::async_trait;
+use domain::{
+    AppId, BuildId, BuildpackRef, ConfigVars, Digest, ProcessType, Reference, RepositoryName, TypeImage,
+};
 use engine::Limits;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -27,20 +32,50 @@ pub struct BuildRequest {
     pub metadata: BTreeMap<String, String>,
     /// Id of the API request behind the build; `REQUEST_ID` for buildpacks.
     pub request_id: String,
+    /// The images of the registry that Dockerfiles may begin from.
+    pub bases: Arc<dyn Bases>,
     /// Ends the build early.
     pub cancel: CancellationToken,
+}
+
+/// The registry, as whoever started a build may read it.
+#[async_trait]
+pub trait Bases: std::fmt::Debug + Send + Sync {
+    /// The names of this installation's registry, for example `localhost:5000`.
+    fn hosts(&self) -> Vec<String>;
+
+    /// The manifest, or the index, of an image; `None` if there is none that may be read.
+    async fn find(&self, name: &RepositoryName, reference: &Reference) -> Result<Option<Digest>, BuildError>;
+}
+
+/// No registry.
+#[derive(Clone, Copy, Debug)]
+pub struct NoBases;
+
+#[async_trait]
+impl Bases for NoBases {
+    fn hosts(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    async fn find(&self, _: &RepositoryName, _: &Reference) -> Result<Option<Digest>, BuildError> {
+        Ok(None)
+    }
 }
 
 /// What a build made. The image is in the store, but nothing refers to it yet: write the row that
 /// does within the collector's grace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildOutcome {
-    pub image: Digest,
+    /// What all process types run; `None` for a container app.
+    pub image: Option<Digest>,
+    /// What process types of a container app run.
+    pub images: BTreeMap<ProcessType, TypeImage>,
     /// Digest of the app's own layer as the Platform API shows it, `SHA256:<hex>`.
-    pub checksum: String,
-    /// Compressed bytes of everything above the stack.
+    pub checksum: Option<String>,
+    /// Compressed bytes of everything above the stack, or of all images.
     pub size: u64,
-    /// The Procfile's over the last buildpack's defaults.
+    /// The Procfile's over the last buildpack's defaults, or those of heroku.yml over the images' own.
     pub process_types: BTreeMap<ProcessType, String>,
     /// What was used, in order.
     pub buildpacks: Vec<BuildpackName>,
@@ -72,6 +107,10 @@ pub struct Settings {
     pub slug_limit: u64,
     /// Bytes of the unpacked source at most.
     pub source_limit: u64,
+    /// Bytes of an image that a Dockerfile makes or begins from, unpacked, at most.
+    pub image_limit: u64,
+    /// Where Dockerfiles' images of other registries are fetched.
+    pub mirrors: Vec<Mirror>,
     /// Bytes of a buildpack cache at most; a larger one is not kept.
     pub cache_limit: u64,
     /// Registries, proxies and certificates of this host that builds are to use.
@@ -97,6 +136,8 @@ impl Default for Settings {
             timeout: Duration::from_mins(15),
             slug_limit: 500 * MIB,
             source_limit: 2048 * MIB,
+            image_limit: 8192 * MIB,
+            mirrors: Vec::new(),
             cache_limit: 2048 * MIB,
             host: HostSettings::default(),
             local_buildpacks: None,

@@ -27,15 +27,22 @@ const DESCRIPTION_LIMIT: u64 = 256 << 10;
 /// `.slugignore` names. Returns the time of the newest file, in seconds since 1970.
 pub(crate) fn prepare(builder: &Builder, request: &BuildRequest, tree: &Path) -> Result<u64, BuildError> {
     unpack_into(builder, request.source, tree)?;
-    // As on Heroku: what is in the repository but belongs to the machine it came from.
+    // As on Heroku: what is in the repository but belongs to the machine it came from. Of what a
+    // Dockerfile gets, .dockerignore tells.
+    let of_images = request.stack == crate::images::STACK;
     for name in [".git", "tmp", "log"] {
         let path = tree.join(name);
+        if of_images && name != ".git" {
+            continue;
+        }
         if path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
             let keep = name != ".git";
             empty(&path, keep).map_err(BuildError::system("removing what does not belong into a slug"))?;
         }
     }
-    slugignore::apply(tree)?;
+    if !of_images {
+        slugignore::apply(tree)?;
+    }
     newest(tree).map_err(BuildError::system("reading the times of the source"))
 }
 

@@ -24,6 +24,9 @@ use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::Path;
 
+/// The one that images are built on.
+pub(crate) const DEFAULT: &str = "kigo-13";
+
 /// A stack that is ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stack {

@@ -124,6 +124,20 @@ impl ImageStore {
         pump(reader, self.blobs.incoming(), open, move |writer| writer.finish(expected.as_ref())).await
     }
 
+    /// Has a blob appear at `target` as well, in the same file system without copying it. What is there
+    /// must not be written to.
+    pub fn link_blob(&self, digest: &Digest, target: &Path) -> Result<(), StoreError> {
+        let source = self.blobs.path(digest);
+        let linked = std::fs::hard_link(&source, target).or_else(|error| match error.kind() {
+            io::ErrorKind::CrossesDevices => std::fs::copy(&source, target).map(drop),
+            _ => Err(error),
+        });
+        linked.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound if !source.exists() => StoreError::NotFound(*digest),
+            _ => at("link a blob to", target)(error),
+        })
+    }
+
     /// Opens a blob for reading.
     pub fn open_blob(&self, digest: &Digest) -> Result<File, StoreError> {
         self.blobs.open_blob(digest)

@@ -90,6 +90,9 @@ pub(crate) struct ServerArgs {
     /// Size of an image that is released, unpacked, at most, in MiB [default: 8192]
     #[arg(long, env = "KIGO_REGISTRY_IMAGE_LIMIT", value_name = "MIB")]
     pub(crate) registry_image_limit: Option<u64>,
+    /// Where Dockerfiles' images of other registries are fetched, as docker.io=mirror.example.com
+    #[arg(long, env = "KIGO_REGISTRY_MIRRORS", value_name = "NAME=MIRROR", value_delimiter = ',')]
+    pub(crate) registry_mirrors: Vec<String>,
     /// Seconds a web dyno has for listening on its port [default: 60]
     #[arg(long, env = "KIGO_BOOT_TIMEOUT", value_name = "SECONDS")]
     pub(crate) boot_timeout: Option<u64>,
@@ -180,6 +183,7 @@ struct FileRegistry {
     blob_limit: Option<u64>,
     app_limit: Option<u64>,
     image_limit: Option<u64>,
+    mirrors: Vec<String>,
 }
 
 /// All settings, decided.
@@ -224,6 +228,7 @@ pub(crate) struct Config {
     pub(crate) registry_app_limit: u64,
     /// Bytes.
     pub(crate) registry_image_limit: u64,
+    pub(crate) registry_mirrors: Vec<String>,
     pub(crate) log_format: LogFormat,
 }
 
@@ -289,6 +294,11 @@ impl Config {
             registry_blob_limit: mib(args.registry_blob_limit, file.registry.blob_limit, 4096),
             registry_app_limit: mib(args.registry_app_limit, file.registry.app_limit, 20 * 1024),
             registry_image_limit: mib(args.registry_image_limit, file.registry.image_limit, 8192),
+            registry_mirrors: if args.registry_mirrors.is_empty() {
+                file.registry.mirrors
+            } else {
+                args.registry_mirrors.clone()
+            },
             log_format: args.log_format.or(file.log_format).unwrap_or_default(),
         };
         config.check()?;

@@ -205,7 +205,7 @@ async fn base(config: &Config, bound: &Bound, certificates: Certificates) -> Res
     }
     let engine = Arc::new(engine);
     let builder =
-        Builder::new(engine.clone(), images.clone(), data.clone(), settings::build_settings(config));
+        Builder::new(engine.clone(), images.clone(), data.clone(), settings::build_settings(config)?);
     Ok(Base { ops, images, logs, engine, builder, certificates, outputs: Outputs::new(data) })
 }
 

@@ -3,6 +3,7 @@
 //! A build that was cut off by the end of the server is begun again; its output goes on in the same
 //! file. Only its end, written with the slug and the release in one transaction, is final.
 
+use crate::bases::OfAccount;
 use crate::driver::{Loop, Nudge, Turn};
 use crate::error::{Error, Result, chain};
 use crate::fetch::fetch;
@@ -247,6 +248,7 @@ impl Worker {
             source_version: build.source_version.clone(),
             metadata: if told { metadata(build) } else { BTreeMap::new() },
             request_id: build.id.to_string(),
+            bases: Arc::new(OfAccount { ops: self.ops.clone(), account: build.user }),
             cancel,
         })
     }
@@ -318,6 +320,7 @@ fn success(made: BuildOutcome) -> Success {
     let buildpacks = if made.detected { made.buildpacks } else { Vec::new() };
     Success {
         image: made.image,
+        images: made.images,
         checksum: made.checksum,
         size: made.size,
         process_types: made.process_types,

@@ -6,6 +6,7 @@
 //! needs one calls `ops`. What it refuses to do: hold anything in memory that would be missed after
 //! a kill.
 
+mod bases;
 mod builds;
 mod collect;
 mod driver;

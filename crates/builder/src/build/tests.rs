@@ -52,6 +52,7 @@ impl World {
             source_version: Some("abc".into()),
             metadata: BTreeMap::from([("HEROKU_BUILD_COMMIT".into(), "abc".into())]),
             request_id: "r".into(),
+            bases: Arc::new(crate::NoBases),
             cancel: CancellationToken::new(),
         }
     }

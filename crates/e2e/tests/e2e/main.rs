@@ -93,6 +93,7 @@ const SHARED: &[(&str, Shared)] = &[
     ("setups::a_push_follows_app_json", setups::a_push_follows_app_json),
     ("registry::images_are_pushed_released_and_run", registry::images_are_pushed_released_and_run),
     ("registry::hostile_images_are_refused", registry::hostile_images_are_refused),
+    ("registry::dockerfiles_are_built", registry::dockerfiles_are_built),
     ("isolation::a_dyno_reaches_nothing_it_should_not", isolation::a_dyno_reaches_nothing_it_should_not),
     ("isolation::a_dyno_cannot_take_the_machine_down", isolation::a_dyno_cannot_take_the_machine_down),
 ];

@@ -179,3 +179,69 @@ pub(crate) fn hostile_images_are_refused(server: &Server) -> Result<()> {
         Ok(())
     })
 }
+
+/// `git push` of a heroku.yml: built by buildah, from an image of the registry.
+pub(crate) fn dockerfiles_are_built(server: &Server) -> Result<()> {
+    run(async {
+        let story = Story::new(server, "docker-app")?;
+        let app = &story.app;
+        app.write("README", "nothing else")?;
+        app.commit("empty")?;
+        let nothing = app.push()?.says("There is nothing to build a container from.")?;
+        ensure!(nothing.code != 0, "{nothing:?}");
+
+        let registry = story.place("base").replace("docker://", "").replace(":latest", "");
+        let dockerfile = format!(
+            "ARG BASE\nFROM $BASE AS page\nUSER root\nARG WORD\n\
+             RUN echo \"$WORD page by $(id -u)\" > /www/index.html\n\
+             FROM {registry}\nCOPY --from=page /www/ /www/\nCOPY note /srv/note\n\
+             CMD exec busybox httpd -f -p $PORT -h /www\n"
+        );
+        app.write("web/Dockerfile", &dockerfile)?;
+        app.write("web/note", "a note")?;
+        let manifest = format!(
+            "build:\n  docker:\n    web: web/Dockerfile\n  config:\n    WORD: built\n    BASE: {registry}:latest\n\
+             run:\n  clock:\n    command: [\"echo tick from $GREETING; exec sleep 100000\"]\n    image: web\n\
+             release:\n  command: [cat /srv/note, echo releasing]\n"
+        );
+        app.write("heroku.yml", &manifest)?;
+        app.commit("with a Dockerfile")?;
+        let missing = app.push()?.says("An image that a Dockerfile begins from cannot be had.")?;
+        ensure!(missing.code != 0, "{missing:?}");
+
+        story.push("first", "base", false)?;
+        let pushed = app.push()?.ok()?.says("Building web (web/Dockerfile)")?.says("STEP")?;
+        pushed.says("Released v3")?.says("releasing")?;
+        app.answers("built page by 0").await?;
+        app.heroku(&["ps:scale", "clock=1"])?.ok()?;
+        app.logs_say("tick from hello from first").await?;
+        app.heroku(&["run", "--exit-code", "--", "cat /srv/note"])?.ok()?.says("a note")?;
+
+        for (step, words) in [
+            ("RUN exit 3", "The Dockerfile could not be built."),
+            (
+                "RUN busybox awk 'BEGIN { s = \"doubles\"; while (1) s = s s }'",
+                "The build used too much memory",
+            ),
+            ("NONSENSE", "The Dockerfile could not be built."),
+        ] {
+            app.write("web/Dockerfile", &format!("{dockerfile}USER root\n{step}\n"))?;
+            app.commit(step)?;
+            let failed = app.push()?.says(words)?.says("Push rejected")?;
+            ensure!(failed.code != 0, "{failed:?}");
+        }
+        app.answers("built page by 0").await?;
+        // Without a heroku.yml the Dockerfile in the root is that of web.
+        app.git(&["rm", "-rq", "web", "heroku.yml"])?.ok()?;
+        app.write(
+            "Dockerfile",
+            &dockerfile
+                .replace("ARG BASE\n", &format!("ARG BASE={registry}\n"))
+                .replace("COPY note", "COPY README"),
+        )?;
+        app.commit("only a Dockerfile")?;
+        app.push()?.ok()?.says("Building web (Dockerfile)")?;
+        app.answers(" page by 0").await?;
+        app.up(&["web.1"]).await
+    })
+}

@@ -29,7 +29,7 @@ pub(super) fn local_config(config: &Config) -> Result<LocalConfig> {
     })
 }
 
-pub(super) fn build_settings(config: &Config) -> builder::Settings {
+pub(super) fn build_settings(config: &Config) -> Result<builder::Settings> {
     let usual = builder::Settings::default();
     let limits = engine::Limits {
         memory: config.build_memory,
@@ -46,14 +46,18 @@ pub(super) fn build_settings(config: &Config) -> builder::Settings {
             "builds do not get the credentials in these settings of this machine; build.host_credentials shares them"
         );
     }
-    builder::Settings {
+    let mirrors: std::result::Result<_, _> =
+        config.registry_mirrors.iter().map(|text| text.parse()).collect();
+    Ok(builder::Settings {
         limits,
         timeout: config.build_timeout,
         slug_limit: config.slug_limit,
+        image_limit: config.registry_image_limit,
+        mirrors: mirrors.context("registry.mirrors")?,
         host,
         local_buildpacks: config.local_buildpacks.clone(),
         ..usual
-    }
+    })
 }
 
 pub(super) fn loop_settings(config: &Config, endpoints: &Endpoints) -> reconcile::Settings {

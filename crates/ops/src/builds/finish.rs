@@ -4,7 +4,7 @@ use crate::releases::{self, Trigger};
 use crate::{Error, Ops, Result, accounts, config_vars, random};
 use domain::{
     Account, App, Build, BuildId, BuildStatus, BuildpackRef, ConfigVars, Digest, ProcessType, Release, Slug,
-    SlugId,
+    SlugId, TypeImage,
 };
 use std::collections::BTreeMap;
 use store::{Tx, Write};
@@ -12,9 +12,12 @@ use store::{Tx, Write};
 /// What a builder made.
 #[derive(Clone, Debug)]
 pub struct Success {
-    pub image: Digest,
+    /// What all process types run; `None` for a container app.
+    pub image: Option<Digest>,
+    /// What process types of a container app run.
+    pub images: BTreeMap<ProcessType, TypeImage>,
     /// `SHA256:<hex>` of the app layer.
-    pub checksum: String,
+    pub checksum: Option<String>,
     /// Compressed bytes of the app layer.
     pub size: u64,
     pub process_types: BTreeMap<ProcessType, String>,
@@ -92,9 +95,9 @@ async fn insert_slug(ops: &Ops, write: &mut Write, build: &Build, success: &Succ
     let slug = Slug {
         id: SlugId::new(),
         app: build.app,
-        image: Some(success.image),
-        images: BTreeMap::new(),
-        checksum: Some(success.checksum.clone()),
+        image: success.image,
+        images: success.images.clone(),
+        checksum: success.checksum.clone(),
         size: Some(success.size),
         commit: build.source_version.clone(),
         commit_description: build.source_version_description.clone(),

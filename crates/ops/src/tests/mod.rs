@@ -199,8 +199,9 @@ fn types(list: &[(&str, &str)]) -> BTreeMap<ProcessType, String> {
 
 fn success(list: &[(&str, &str)]) -> Success {
     Success {
-        image: digest(2),
-        checksum: "SHA256:00".into(),
+        image: Some(digest(2)),
+        images: BTreeMap::new(),
+        checksum: Some("SHA256:00".into()),
         size: 1000,
         process_types: types(list),
         buildpack_provided_description: Some("Node.js".into()),

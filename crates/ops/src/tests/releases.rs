@@ -253,7 +253,7 @@ async fn old_slugs_expire_but_not_those_in_use() {
     let world = World::new().await;
     let app = world.app("shop").await;
     for byte in 10..15 {
-        world.finish(&app, Success { image: digest(byte), ..success(&[("web", "x")]) }).await;
+        world.finish(&app, Success { image: Some(digest(byte)), ..success(&[("web", "x")]) }).await;
     }
     releases::rollback(&world.ops, &world.admin, &app, "3").await.unwrap();
     let id = world.row(&app).await.id;

@@ -81,8 +81,9 @@ impl Build for FakeBuilder {
         }
         let types = self.types.lock().unwrap().clone();
         Ok(BuildOutcome {
-            image: image_of(request.build),
-            checksum: format!("SHA256:{}", "0".repeat(64)),
+            image: Some(image_of(request.build)),
+            images: BTreeMap::new(),
+            checksum: Some(format!("SHA256:{}", "0".repeat(64))),
             size: 1000,
             process_types: types
                 .into_iter()
