@@ -64,7 +64,7 @@ mod tests {
             "[[registry]]\nprefix = \"docker.io\"\nlocation = \"docker.io\"\n[[registry.mirror]]\nlocation = \"10.0.0.1:5000/hub\"\ninsecure = true\n"
         );
         assert!(shown("quay.io=https://mirror.example.com").unwrap().ends_with("insecure = false\n"));
-        for bad in ["", "docker.io", "=x", "x=", "x=ftp://y", "x=y\"", "x=y\n", "x=/y", "a b=c"] {
+        for bad in ["", "docker.io", "=x", "x=", "x=ftp://y", "x=y\"", "x=y\nz", "x=/y", "a b=c"] {
             assert!(shown(bad).is_err(), "{bad:?}");
         }
     }
