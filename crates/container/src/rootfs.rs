@@ -20,7 +20,9 @@ pub(crate) use place::{attach, directory};
 
 use crate::bundle::{Bundle, Paths};
 use crate::error::{Doing, Failure};
+use engine::Power;
 use rustix::fs::{Gid, Mode, OFlags, Uid};
+use std::io;
 use std::os::fd::OwnedFd;
 
 /// A root file system, mounted and complete but for what must be made inside (`/proc`, terminals).
@@ -39,6 +41,11 @@ pub(crate) fn build(bundle: &Bundle, paths: &Paths, disk: Disk) -> Result<Root, 
     std::fs::create_dir_all(paths.root()).doing("make the root's mount point")?;
     let writable = disk.attach(paths)?;
     let overlay = overlay::mount(bundle, paths, &writable, &mut warnings)?;
+    if bundle.spec.power == Power::Images && overlay.shift.is_none() {
+        // Its root would be the host's, and could uncover what is mounted over the host's settings.
+        let why = "this kernel cannot give a container user ids of its own (it takes Linux 5.19)";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, why)).doing("give the power over images");
+    }
     let directory =
         rustix::fs::open(paths.root(), OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
             .doing("open the root")?;

@@ -124,6 +124,17 @@ async fn with_the_power_over_images_it_mounts_inside_and_the_host_stays_out_of_r
 }
 
 #[tokio::test]
+async fn without_user_ids_of_its_own_a_container_has_no_power_over_images() {
+    let machine = Machine::with(|config| config.ownership = Ownership::Identity);
+    let mut spec = shell("echo started");
+    spec.power = engine::Power::Images;
+    let (exit, printed) = machine.run_spec(&spec).await;
+    let failure = exit.failure.unwrap_or_default();
+    assert!(failure.contains("user ids of its own") && printed.is_empty(), "{failure} {printed}");
+    machine.clean().await;
+}
+
+#[tokio::test]
 async fn system_calls_that_reach_out_are_refused() {
     let machine = Machine::new();
     let directory = machine.path().join("probe");
