@@ -3,7 +3,8 @@
 //! `cargo run -p builder --example build -- DATA_DIR SOURCE_DIR [BUILDPACK...]`, as root. The same
 //! app id is used for the same source directory, so that a second run finds the cache of the first.
 //! Variables that begin with `APP_` become config vars; `TIMEOUT` (seconds), `MEMORY` and `DISK`
-//! (bytes) set limits; `STACK` is another stack than the usual one; `LOCAL_BUILDPACKS` names a directory for `file://` addresses. Ctrl-C cancels.
+//! (bytes) set limits; `STACK` is another stack than the usual one and `RUNTIME` another launcher;
+//! `LOCAL_BUILDPACKS` names a directory for `file://` addresses. Ctrl-C cancels.
 
 use builder::{BuildRequest, Builder, HostSettings, Output, Settings, build};
 use domain::{AppId, BuildId, BuildpackRef, ConfigVars};
@@ -37,7 +38,8 @@ async fn run(data: PathBuf, source: PathBuf, buildpacks: Vec<BuildpackRef>) -> R
     let data = data.canonicalize()?;
     let images = ImageStore::open(&data)?;
     let shim = vec![std::env::current_exe()?.into_os_string(), "shim".into()];
-    let config = LocalConfig { shim, ..LocalConfig::new(data.clone()) };
+    let runtime = std::env::var("RUNTIME").unwrap_or_else(|_| "own".into()).parse()?;
+    let config = LocalConfig { shim, runtime, ..LocalConfig::new(data.clone()) };
     let local = Arc::new(Local::open(config, images.clone()).await?);
 
     let blob = images.begin_blob(u64::MAX)?;
