@@ -381,7 +381,7 @@ mod tests {
     fn a_blob_is_not_taken_for_another_one() {
         let fixture = Fixture::new();
         let secret = layer("secret");
-        let known = fixture.image(&[secret.clone()], &json!({}));
+        let known = fixture.image(std::slice::from_ref(&secret), &json!({}));
         fixture.store.admit(&known, BYTES).unwrap();
         // Who knows nothing but the digest of somebody's layer does not get at what is in it.
         let lie = json!({ "rootfs": { "type": "layers", "diff_ids": [sha256(&secret).to_string()] } });
