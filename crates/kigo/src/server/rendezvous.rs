@@ -4,7 +4,7 @@
 //! The protocol is the official CLI's: the client sends the secret and CRLF; the server answers
 //! with one chunk that the client throws away and that tells it the dyno is there; then bytes go
 //! both ways until the server closes. There is no resize message and no exit code; for the latter
-//! the CLI lets the shell print a marker, see [`relay::ExitMarker`].
+//! the CLI lets the shell print a marker, which `relay` watches for.
 
 mod relay;
 
