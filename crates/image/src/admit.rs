@@ -143,20 +143,23 @@ impl ImageStore {
     }
 
     fn admit_layer(&self, layer: &Layer, limits: Limits) -> Result<Unpacked, StoreError> {
-        self.layers.alone(&layer.diff_id, || {
-            if self.layers.ready(&layer.diff_id).is_some()
-                && let Some(unpacked) = self.layers.vouched(layer)
-            {
-                self.layers.refresh(&layer.diff_id)?;
-                return Ok(unpacked);
+        let known = self.layers.alone(&layer.diff_id, || match self.layers.vouched(layer) {
+            Some(unpacked) if self.layers.ready(&layer.diff_id).is_some() => {
+                self.layers.refresh(&layer.diff_id).map(|()| Some(unpacked))
             }
-            let blob = BufReader::new(self.blobs.open_blob(&layer.digest)?);
-            let incoming = Incoming::new(&self.layers)?;
-            let options = UnpackOptions::strange_layer(limits);
-            let unpacked = unpack_checked(blob, layer, &incoming.tree, &options)?;
-            incoming.put(&self.layers, layer, unpacked)?;
-            Ok(unpacked)
-        })
+            _ => Ok(None),
+        })?;
+        if let Some(unpacked) = known {
+            return Ok(unpacked);
+        }
+        // Not alone: the diff id is only claimed so far, and who starts a dyno of the layer that
+        // really has it must not wait for a stranger's.
+        let blob = BufReader::new(self.blobs.open_blob(&layer.digest)?);
+        let incoming = Incoming::new(&self.layers)?;
+        let options = UnpackOptions::strange_layer(limits);
+        let unpacked = unpack_checked(blob, layer, &incoming.tree, &options)?;
+        self.layers.alone(&layer.diff_id, || incoming.put(&self.layers, layer, unpacked))?;
+        Ok(unpacked)
     }
 }
 
@@ -375,6 +378,32 @@ mod tests {
         assert!(fixture.store.admit(&manifest, 2 * BYTES).is_ok());
         // Also when the layers are there already.
         assert_eq!(fixture.refusal(&manifest), "its layers unpack to more than 1 MiB");
+    }
+
+    #[test]
+    fn nobody_waits_for_a_layer_that_only_claims_to_be_theirs() {
+        let fixture = Fixture::new();
+        let manifest = fixture.image(&[layer("bin/web")], &json!({}));
+        let claimed = fixture.store.image(&manifest).unwrap().layers[0];
+        // A pipe in the blob's place, so that the unpacking goes on for as long as is wanted here.
+        let path = fixture.store.blobs.path(&claimed.digest);
+        let blob = std::fs::read(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let store = fixture.store.clone();
+        let admission = std::thread::spawn(move || store.admit(&manifest, BYTES).unwrap());
+        // Opens once the other end is read from.
+        let mut pipe = std::fs::File::options().write(true).open(&path).unwrap();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let store = fixture.store.clone();
+        std::thread::spawn(move || store.layers.alone(&claimed.diff_id, || sender.send(())));
+        let turn = receiver.recv_timeout(Duration::from_mins(1));
+        assert!(turn.is_ok(), "the claim keeps others from the layer");
+        pipe.write_all(&blob).unwrap();
+        drop(pipe);
+        admission.join().unwrap();
+        assert!(fixture.store.layers.ready(&claimed.diff_id).is_some());
     }
 
     #[test]
