@@ -188,6 +188,8 @@ impl ImageStore {
             self.cancel_upload(id)?;
             return Err(StoreError::DigestMismatch { expected: *expected, actual });
         }
+        // The last piece may have come long ago, and the collector takes what is old.
+        writer.file.set_modified(SystemTime::now()).map_err(at("touch", &path))?;
         writer.file.sync_data().map_err(at("write", &path))?;
         self.blobs.place(&actual, |target| std::fs::rename(&path, target))?;
         drop(writer);
@@ -325,6 +327,19 @@ mod tests {
             fixture.store.finish_upload(Uuid::new_v4(), &digest_of(b"")),
             Err(StoreError::NoUpload(_))
         ));
+    }
+
+    #[tokio::test]
+    async fn a_blob_is_young_however_old_its_last_piece_is() {
+        let fixture = Fixture::new();
+        let id = fixture.begin();
+        fixture.add(id, None, b"hello").await.unwrap();
+        let file = File::options().write(true).open(fixture.store.uploads.path(id)).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_hours(24)).unwrap();
+        let blob = fixture.store.finish_upload(id, &digest_of(b"hello")).unwrap();
+        let collected = fixture.store.collect(&Roots::default(), Duration::from_hours(1)).unwrap();
+        assert_eq!(collected.blobs, 0);
+        assert!(fixture.store.has_blob(&blob.digest));
     }
 
     #[tokio::test]
