@@ -456,5 +456,13 @@ mod tests {
             "size": 1,
         }]);
         assert_eq!(fixture.refusal(&fixture.manifest(config, &absent)), "its layer 1 was not pushed");
+        // A registry does not ask for a layer that has an address, so it may be a stranger's.
+        let mut elsewhere = absent;
+        elsewhere[0]["digest"] = json!(fixture.put(&layer("bin/web")).to_string());
+        elsewhere[0]["urls"] = json!([]);
+        assert!(fixture.store.admit(&fixture.manifest(config, &elsewhere), BYTES).is_ok());
+        elsewhere[0]["urls"] = json!(["https://example.com/layer"]);
+        let message = fixture.refusal(&fixture.manifest(config, &elsewhere));
+        assert_eq!(message, "it is no image: a layer lies elsewhere");
     }
 }

@@ -123,6 +123,12 @@ impl ImageStore {
         if diff_ids.len() != manifest.layers().len() {
             return Err(corrupt("manifest and config disagree about the layers"));
         }
+        // Such a layer is not asked for when a manifest is put, so a repository need not have it: its
+        // digest could be that of anybody's blob.
+        let is_elsewhere = |one: &Descriptor| one.urls().as_ref().is_some_and(|urls| !urls.is_empty());
+        if manifest.layers().iter().any(is_elsewhere) {
+            return Err(corrupt("a layer lies elsewhere"));
+        }
         let layers = manifest.layers().iter().zip(diff_ids).map(|(descriptor, diff_id)| {
             Some(Layer {
                 digest: our_digest(descriptor)?,
