@@ -26,8 +26,8 @@ pub(crate) async fn begin(
     body: Body,
 ) -> Result<Response, Failure> {
     let ops = &registry.ops;
-    if let Some(wanted) = parameter(&request.uri, "mount") {
-        let wanted = digest(&wanted)?;
+    // What is no digest of here names nothing that could be mounted.
+    if let Some(wanted) = parameter(&request.uri, "mount").and_then(|text| digest(&text).ok()) {
         let from = parameter(&request.uri, "from");
         let from = from.map(|from| RepositoryName::parse(&from));
         // A name that cannot be one of a repository here is one that the blob cannot be had from.

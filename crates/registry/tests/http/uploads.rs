@@ -114,6 +114,8 @@ async fn from_another_repository() {
         format!("mount={other}&from=blog/web"),
         format!("mount={digest}&from=nobodys/app"),
         format!("mount={digest}&from=library/Ubuntu"),
+        "mount=sha256:abc&from=blog/web".to_owned(),
+        "mount=nonsense".to_owned(),
     ] {
         let answer = world.post(&format!("/v2/blog/worker/blobs/uploads/?{query}")).await;
         assert_eq!(answer.told(), "202", "{query}");
