@@ -28,6 +28,12 @@ pub fn authorize(actor: &Actor) -> Result<()> {
     actor.require(crate::Permission::Read)
 }
 
+/// Whether somebody may push to a repository, for whoever stores bytes before a row refers to them.
+pub async fn may_push(ops: &Ops, actor: &Actor, name: &RepositoryName) -> Result<()> {
+    let mut tx = ops.store().read().await?;
+    access::write(&mut tx, actor, name.app.as_str()).await.map(drop)
+}
+
 /// A repository that somebody may pull from.
 async fn readable(tx: &mut Tx, actor: &Actor, name: &RepositoryName) -> Result<Repository> {
     let app = access::read(tx, actor, name.app.as_str()).await?;

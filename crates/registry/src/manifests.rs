@@ -5,10 +5,11 @@ use crate::error::{Code, Failure};
 use crate::{Registry, document, parameters, value};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use domain::{Reference, RepositoryName, Tag};
+use domain::{Digest, Reference, RepositoryName, Tag};
 use http::request::Parts;
 use http::{HeaderName, Method, StatusCode, header};
 use ops::Actor;
+use sha2::{Digest as _, Sha256};
 
 /// Bytes of a manifest at most. Clients count on as many.
 const LIMIT: usize = 4 << 20;
@@ -52,15 +53,10 @@ pub(crate) async fn put(
 ) -> Result<Response, Failure> {
     let tags = tags(reference, &request.uri)?;
     let content_type = request.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    // Before anything is kept: nobody fills the disk with what is refused in the end.
+    ops::registry::may_push(&registry.ops, actor, name).await?;
     let text = crate::body::small(body, LIMIT).await?;
-    let images = registry.images.clone();
-    let kept = text.clone();
-    let blob = tokio::task::spawn_blocking(move || {
-        let blob = images.put_blob(kept.as_ref(), LIMIT as u64, None)?;
-        // Held until a row refers to it.
-        Ok::<_, image::StoreError>((blob.digest, images.pin(blob.digest)))
-    });
-    let (digest, _pin) = blob.await.map_err(|error| Failure::internal(&error))??;
+    let digest = Digest::from_bytes(Sha256::digest(&text).into());
     if let Reference::Digest(expected) = reference
         && *expected != digest
     {
@@ -69,6 +65,12 @@ pub(crate) async fn put(
     }
     let new = document::read(&text, digest, content_type)?;
     let subject = new.subject;
+    // Held until a row refers to it.
+    let _pin = registry.images.pin(digest);
+    let images = registry.images.clone();
+    let stored =
+        tokio::task::spawn_blocking(move || images.put_blob(text.as_ref(), LIMIT as u64, Some(&digest)));
+    stored.await.map_err(|error| Failure::internal(&error))??;
     ops::registry::put_manifest(&registry.ops, actor, name, new, &tags).await?;
     let mut response = StatusCode::CREATED.into_response();
     let headers = response.headers_mut();

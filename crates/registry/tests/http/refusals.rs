@@ -39,6 +39,11 @@ async fn who_may_read_only() {
     ] {
         assert_eq!(ask(method, path).await, "403 DENIED", "{path}");
     }
+    let files = world.files();
+    let manifest = r#"{"schemaVersion":2,"config":{"digest":"sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"}}"#;
+    let put = world.ask_as(Some(&reader), Method::PUT, "/v2/blog/web/manifests/v2", &[], manifest).await;
+    assert_eq!(put.told(), "403 DENIED");
+    assert_eq!(world.files(), files, "nothing is kept of what is refused");
     let identity = world.token(&["identity"]).await;
     for path in ["/v2/", "/v2/blog/web/manifests/latest"] {
         let answer = world.ask_as(Some(&identity), Method::GET, path, &[], Body::empty()).await;
