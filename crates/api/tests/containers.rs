@@ -111,6 +111,66 @@ async fn one_image_is_released_and_scaled_at_once() {
 }
 
 #[tokio::test]
+async fn an_entry_is_named_by_its_id_too() {
+    let world = World::new().await;
+    let app = world.container_app().await;
+    let formation = format!("/apps/{app}/formation");
+    for (manifest, config) in [(1, 0x11), (2, 0x22), (3, 0x33)] {
+        world.push(&format!("{app}/web"), manifest, config).await;
+    }
+    let image = |byte: u8| digest(byte).to_string();
+    let web = world.patch(&format!("{formation}/web"), ACCEPT, json!({"docker_image": image(0x11)})).await;
+    let id = web.body["id"].as_str().unwrap();
+    let one = json!({"docker_image": image(0x22), "quantity": 2});
+    let one = world.patch(&format!("{formation}/{id}"), ACCEPT, one).await;
+    assert_eq!(
+        (one.status, &one.body["type"], &one.body["quantity"]),
+        (StatusCode::OK, &json!("web"), &json!(2))
+    );
+    let batch = json!({"updates": [{"type": id, "docker_image": image(0x33), "quantity": "+1"}]});
+    let batch = world.patch(&formation, ACCEPT, batch).await;
+    assert_eq!((&batch.body[0]["type"], &batch.body[0]["quantity"]), (&json!("web"), &json!(3)), "{batch:?}");
+    assert_eq!(world.descriptions(&app).await.last().unwrap(), "Deployed web (333333333333)");
+    // An id of nothing is not the name of a new process type.
+    let nothing = format!("{formation}/00000000-0000-4000-8000-000000000000");
+    let nothing = world.patch(&nothing, ACCEPT, json!({"docker_image": image(0x11)})).await;
+    assert_eq!(nothing.status, StatusCode::NOT_FOUND, "{nothing:?}");
+    assert_eq!(world.descriptions(&app).await.last().unwrap(), "Deployed web (333333333333)");
+}
+
+#[tokio::test]
+async fn an_image_is_not_released_when_the_rest_of_a_request_is_wrong() {
+    let world = World::new().await;
+    let app = world.container_app().await;
+    world.push(&format!("{app}/web"), 1, 0x11).await;
+    let image = digest(0x11).to_string();
+    let formation = format!("/apps/{app}/formation");
+    for (key, value) in [
+        ("quantity", json!(-1)),
+        ("quantity", json!("many")),
+        ("quantity", json!(1_000_000)),
+        ("size", json!("huge")),
+    ] {
+        let mut update = json!({"docker_image": image});
+        update[key] = value;
+        let one = world.patch(&format!("{formation}/web"), ACCEPT, update.clone()).await;
+        assert_eq!(one.status, StatusCode::UNPROCESSABLE_ENTITY, "{update} {one:?}");
+        update["type"] = json!("web");
+        let all = world.patch(&formation, ACCEPT, json!({"updates": [update]})).await;
+        assert_eq!(all.status, StatusCode::UNPROCESSABLE_ENTITY, "{all:?}");
+    }
+    let other =
+        json!({"updates": [{"type": "web", "docker_image": image}, {"type": "clock", "quantity": 1}]});
+    let other = world.patch(&formation, ACCEPT, other).await;
+    assert_eq!(other.status, StatusCode::NOT_FOUND, "{other:?}");
+    assert!(world.descriptions(&app).await.iter().all(|words| !words.starts_with("Deployed")));
+    // What comes first with a deploy is counted with it.
+    let first = json!({"updates": [{"type": "web", "docker_image": image, "quantity": "-1"}]});
+    let first = world.patch(&formation, ACCEPT, first).await;
+    assert_eq!((first.status, &first.body[0]["quantity"]), (StatusCode::OK, &json!(0)), "{first:?}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_released_is_refused_and_makes_no_release() {
     let world = World::new().await;
     let app = world.container_app().await;

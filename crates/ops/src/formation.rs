@@ -62,6 +62,43 @@ pub async fn info(ops: &Ops, actor: &Actor, app: &str, identity: &str) -> Result
     rows.into_iter().find(|row| is(&row.formation, identity)).ok_or_else(|| no_such_type(identity))
 }
 
+/// The process type that a name or a row's id means, where a name may be one that is yet to come.
+pub fn process_type_of(rows: &[FormationInfo], identity: &str) -> Result<String> {
+    if let Some(row) = rows.iter().find(|row| is(&row.formation, identity)) {
+        return Ok(row.formation.process_type.to_string());
+    }
+    // An id of no row here would otherwise become a process type that is called so.
+    if identity.parse::<FormationId>().is_ok() {
+        Err(no_such_type(identity))
+    } else {
+        Ok(identity.to_owned())
+    }
+}
+
+/// Whether updates could be made once a release has brought the process types `coming`, for whoever
+/// makes that release first. Changes nothing.
+pub async fn check(ops: &Ops, actor: &Actor, app: &str, updates: &[Update], coming: &[String]) -> Result<()> {
+    let mut tx = ops.store().read().await?;
+    let app = access::write(&mut tx, actor, app).await?;
+    let mut rows = store::formation::list(&mut tx, app.id).await?;
+    let first = rows.is_empty() && store::releases::count_with_slug(&mut tx, app.id).await? == 0;
+    let size = size_of_new(&rows);
+    for name in coming {
+        if rows.iter().any(|row| is(row, name)) {
+            continue;
+        }
+        let process_type = ProcessType::parse(name)?;
+        let quantity = u32::from(first && process_type.is_web());
+        let row = new_row(&app, process_type, String::new(), size, ops.now());
+        rows.push(Formation { quantity, ..row });
+    }
+    for update in updates {
+        let row = rows.iter_mut().find(|row| is(row, &update.process_type));
+        change(row.ok_or_else(|| no_such_type(&update.process_type))?, update, ops.settings().max_quantity)?;
+    }
+    Ok(())
+}
+
 /// The row that a process type is going to have when the app's newest release becomes current; `None`
 /// if it has one already.
 pub async fn planned(

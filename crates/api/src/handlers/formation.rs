@@ -42,9 +42,11 @@ pub(crate) async fn batch_update(
     Body(body): Body<BatchUpdate>,
 ) -> Result<Json<Vec<Formation>>, ApiError> {
     let (mut updates, mut wishes, mut named) = (Vec::new(), Vec::new(), Vec::new());
+    let rows = ops::formation::list(api.ops(), &login.0, &app).await?;
     for mut update in body.updates {
         let missing = || ApiError::invalid_params("Each of `updates` needs a `type`.");
         let process_type = update.process_type.take().ok_or_else(missing)?;
+        let process_type = ops::formation::process_type_of(&rows, &process_type)?;
         let image = update.docker_image.take().flatten();
         let only_image = image.is_some() && update == Update::default();
         wishes.extend(image.map(|image| Wish { process_type: process_type.clone(), image }));
@@ -57,9 +59,14 @@ pub(crate) async fn batch_update(
         let list = ops::formation::update(api.ops(), &login.0, &app, updates).await?;
         return Ok(Json(list.iter().map(present::formation).collect()));
     }
+    let coming: Vec<_> = wishes.iter().map(|wish| wish.process_type.clone()).collect();
+    ops::formation::check(api.ops(), &login.0, &app, &updates, &coming).await?;
     containers::release(&api, &login, &app, &wishes).await?;
+    // A process type whose release command has not ended may have no row yet, and nothing to scale.
+    let list = ops::formation::list(api.ops(), &login.0, &app).await?;
+    let there = |name: &str| list.iter().any(|one| one.formation.process_type.as_str() == name);
+    updates.retain(|update| there(&update.process_type));
     ops::formation::update(api.ops(), &login.0, &app, updates).await?;
-    // A process type whose release command has not ended may have no row yet.
     let list = ops::formation::list(api.ops(), &login.0, &app).await?;
     let is_named =
         |one: &&FormationInfo| named.iter().any(|name| one.formation.process_type.as_str() == name);
@@ -74,7 +81,9 @@ pub(crate) async fn update(
     headers: HeaderMap,
     Body(mut body): Body<Update>,
 ) -> Result<Json<Formation>, ApiError> {
-    match body.docker_image.take() {
+    let image = body.docker_image.take();
+    let update = read(process_type.clone(), body)?;
+    match image {
         // What is taken away is told as it was.
         Some(None) if containers::speaks_of_images(&headers) => {
             let before = ops::formation::info(api.ops(), &login.0, &app, &process_type).await?;
@@ -83,9 +92,14 @@ pub(crate) async fn update(
             return Ok(Json(present::formation(&before)));
         }
         Some(Some(image)) => {
-            let wish = Wish { process_type: process_type.clone(), image };
+            let rows = ops::formation::list(api.ops(), &login.0, &app).await?;
+            let name = ops::formation::process_type_of(&rows, &process_type)?;
+            let coming = std::slice::from_ref(&name);
+            let update = ops::formation::Update { process_type: name.clone(), ..update.clone() };
+            ops::formation::check(api.ops(), &login.0, &app, &[update], coming).await?;
+            let wish = Wish { process_type: name.clone(), image };
             containers::release(&api, &login, &app, &[wish]).await?;
-            let planned = ops::formation::planned(api.ops(), &login.0, &app, &process_type).await?;
+            let planned = ops::formation::planned(api.ops(), &login.0, &app, &name).await?;
             if let Some(planned) = planned {
                 // Its release command has not ended, and until then there is nothing to scale.
                 return Ok(Json(present::formation(&planned)));
@@ -93,7 +107,6 @@ pub(crate) async fn update(
         }
         Some(None) | None => {}
     }
-    let update = read(process_type, body)?;
     let list = ops::formation::update(api.ops(), &login.0, &app, vec![update]).await?;
     let one = list.first().ok_or_else(|| ApiError::not_found("formation"))?;
     Ok(Json(present::formation(one)))
