@@ -2,7 +2,8 @@
 //!
 //! A registry takes a manifest for what it says. Here it is seen whether it is an image that this
 //! machine can run, and whether its layers are what its config says: each is unpacked, by the rules
-//! for strangers, and both of its digests are checked. What is refused leaves nothing behind.
+//! for strangers, and both of its digests are checked. A layer that is refused leaves nothing behind;
+//! the good ones below it stay unpacked until they are collected.
 
 use crate::layers::{Incoming, Layer, unpack_checked};
 use crate::manifest::{Image, architecture};
@@ -121,7 +122,7 @@ impl ImageStore {
     }
 
     /// The manifest itself, or that of an index's image for this machine.
-    fn for_this_machine(&self, digest: &Digest) -> Result<Digest, AdmitError> {
+    pub fn for_this_machine(&self, digest: &Digest) -> Result<Digest, AdmitError> {
         let text = self.blobs.read_small(digest).map_err(|error| match error {
             StoreError::NotFound(_) => AdmitError::NotFound,
             error => AdmitError::Store(error),

@@ -10,10 +10,15 @@ use image::{
 };
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
 use tokio_util::io::{ReaderStream, StreamReader};
 
 /// Bytes of a source tarball at most.
 const SOURCE_LIMIT: u64 = 2 << 30;
+/// Pushed images that are unpacked at a time; each is a thread's work for minutes, and the dynos need
+/// the disk, too.
+const ADMISSIONS: usize = 2;
 /// User and group of everything in a slug.
 const OWNER: u32 = 1000;
 
@@ -27,6 +32,7 @@ pub(crate) struct Uploads {
     slug_limit: u64,
     /// Bytes of an image, unpacked.
     image_limit: u64,
+    admissions: Arc<Semaphore>,
 }
 
 impl Uploads {
@@ -42,7 +48,8 @@ impl Uploads {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        Ok(Self { images, builder, scratch, slug_limit, image_limit })
+        let admissions = Arc::new(Semaphore::new(ADMISSIONS));
+        Ok(Self { images, builder, scratch, slug_limit, image_limit, admissions })
     }
 }
 
@@ -85,15 +92,19 @@ impl Blobs for Uploads {
 
     async fn admit(&self, manifest: &Digest) -> Result<Runnable, UploadError> {
         let (images, manifest, limit) = (self.images.clone(), *manifest, self.image_limit);
+        // From here on nothing of it is collected, though its tag be moved in the meantime.
+        let named = images.pin(manifest);
+        let turn = Arc::clone(&self.admissions).acquire_owned().await;
+        let turn = turn.map_err(|error| storage(io::Error::other(error)))?;
         let looked = tokio::task::spawn_blocking(move || {
-            let image = images.admit(&manifest, limit)?;
+            // Both go with the work, which goes on when nobody waits for it any more.
+            let (_named, _turn) = (named, turn);
+            let image = images.for_this_machine(&manifest)?;
+            let held = images.pin(image);
+            let image = images.admit(&image, limit)?;
             let view = View::new(images.layers(&image.digest).map_err(AdmitError::Store)?);
             view.user(image.user.as_deref(), OWNER).map_err(AdmitError::User)?;
-            Ok(Runnable {
-                image: image.digest,
-                command: image.own_command()?,
-                held: Box::new(images.pin(image.digest)),
-            })
+            Ok(Runnable { image: image.digest, command: image.own_command()?, held: Box::new(held) })
         });
         let looked = looked.await.map_err(|error| storage(io::Error::other(error)))?;
         looked.map_err(|error: AdmitError| {
@@ -187,4 +198,32 @@ fn store(error: StoreError) -> UploadError {
 
 fn storage(error: io::Error) -> UploadError {
     UploadError::Storage(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::time::timeout;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pushed_image_waits_for_its_turn_and_is_kept_meanwhile() {
+        let folder = tempfile::tempdir().unwrap();
+        let images = ImageStore::open(folder.path()).unwrap();
+        let engine = Arc::new(engine::fake::Fake::new());
+        let builder =
+            Builder::new(engine, images.clone(), folder.path().into(), builder::Settings::default());
+        let uploads = Uploads::open(images.clone(), builder, folder.path().join("s"), 1, 1).unwrap();
+        let pushed = images.put_blob(&b"{}"[..], 2, None).unwrap().digest;
+        let turns = Arc::clone(&uploads.admissions).acquire_many_owned(ADMISSIONS as u32).await.unwrap();
+        let mut admission = uploads.admit(&pushed);
+        // Nothing else goes on here, so time passes by itself once everybody waits.
+        assert!(timeout(Duration::from_secs(1), &mut admission).await.is_err(), "all turns are taken");
+        images.collect(&image::Roots::default(), Duration::ZERO).unwrap();
+        assert!(images.has_blob(&pushed));
+        drop(turns);
+        let refused = admission.await.map(|_| ()).unwrap_err();
+        assert!(refused.to_string().contains("it is no image"), "{refused}");
+        assert_eq!(uploads.admissions.available_permits(), ADMISSIONS);
+    }
 }
