@@ -193,6 +193,7 @@ impl Sweep {
         let mut tx = self.ops.store().read().await?;
         roots.images.extend(store::slugs::images(&mut tx).await?);
         roots.blobs = store::builds::sources(&mut tx).await?.into_iter().collect::<HashSet<_>>();
+        roots.blobs.extend(store::app_setups::sources(&mut tx).await?);
         roots.blobs.extend(store::sources::digests(&mut tx).await?);
         roots.blobs.extend(store::registry::digests(&mut tx).await?);
         roots.uploads.extend(store::registry::uploads::ids(&mut tx).await?.into_iter().map(|id| id.0));

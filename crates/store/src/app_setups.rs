@@ -153,6 +153,16 @@ pub async fn pending(tx: &mut Tx) -> Result<Vec<AppSetup>> {
     rows.iter().map(|row| setup(tx, row)).collect()
 }
 
+/// Digests of the sources of setups that have not begun their build: what garbage collection must keep.
+pub async fn sources(tx: &mut Tx) -> Result<Vec<Digest>> {
+    sqlx::query("SELECT DISTINCT source FROM app_setups WHERE status = 'pending' AND source IS NOT NULL")
+        .fetch_all(tx.sql())
+        .await?
+        .iter()
+        .map(|row| row.parsed("source"))
+        .collect()
+}
+
 /// The dynos whose outcome a setup waits for.
 pub async fn awaited_dynos(tx: &mut Tx) -> Result<Vec<DynoId>> {
     sqlx::query(
