@@ -1,5 +1,6 @@
 //! Names what decides which packages get installed, by its content.
 
+use crate::source::place_without_links;
 use sha2::{Digest as _, Sha256};
 use std::fs;
 use std::io::{self, Read};
@@ -34,7 +35,11 @@ impl Fingerprint {
 
     /// Adds a file or a directory of the app's with all that is in it; nothing if it is not there.
     pub(super) fn add_path(&mut self, tree: &Path, path: &str) {
-        match self.entry(&tree.join(path), path, 0) {
+        let Some(place) = place_without_links(tree, Path::new(path)) else {
+            self.is_broken = true;
+            return;
+        };
+        match self.entry(&place, path, 0) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => self.is_broken = true,
             _ => {}
         }

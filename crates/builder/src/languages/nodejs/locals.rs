@@ -2,7 +2,7 @@
 //! scripts run in every build, and their `package.json` decide what gets installed.
 
 use super::manager::{Facts, Manager};
-use super::package::Package;
+use super::package::{Package, Within};
 use super::words::NodeError;
 use crate::source::has_file;
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
@@ -15,6 +15,10 @@ use std::path::{Component, Path};
 const DIRECTORIES: usize = 100_000;
 const DEPTH: usize = 16;
 
+/// Bytes of all their `package.json` together, at most: they are held in this process, where each takes
+/// many times its size.
+const BYTES: usize = 8 << 20;
+
 /// The app's own packages.
 #[derive(Debug, Default)]
 pub(super) struct Locals {
@@ -24,6 +28,8 @@ pub(super) struct Locals {
     pub(super) copied: BTreeSet<String>,
     /// Whether all of them are known.
     pub(super) is_complete: bool,
+    /// Bytes that may still be read.
+    left: usize,
 }
 
 /// One of them.
@@ -42,7 +48,7 @@ impl Locals {
         manager: &Manager,
         facts: &Facts,
     ) -> Result<Self, NodeError> {
-        let mut locals = Self { is_complete: true, ..Self::default() };
+        let mut locals = Self { is_complete: true, left: BYTES, ..Self::default() };
         locals.packages.insert(".".into(), Local { package: root.clone(), runs: true });
         if !facts.workspaces.is_empty() {
             let (patterns, is_complete) = patterns(&facts.workspaces);
@@ -50,8 +56,9 @@ impl Locals {
             let mut left = DIRECTORIES;
             locals.is_complete &= locals.search(tree, "", &patterns, &mut left)?;
         }
-        for (directory, local) in locals.packages.clone() {
-            locals.follow(tree, &directory, &local.package, manager)?;
+        let mut waiting: Vec<String> = locals.packages.keys().cloned().collect();
+        while let Some(directory) = waiting.pop() {
+            locals.follow(tree, &directory, manager, &mut waiting)?;
         }
         Ok(locals)
     }
@@ -80,35 +87,44 @@ impl Locals {
             let name = entry.file_name().into_string().ok();
             let Some(name) = name.filter(|name| is_directory && may_have_packages(name)) else { continue };
             let path = if directory.is_empty() { name } else { format!("{directory}/{name}") };
-            if patterns.has(&path)
-                && let Some(package) = Package::read(tree, &format!("{path}/package.json"))?
-            {
-                self.packages.insert(path.clone(), Local { package, runs: true });
+            if patterns.has(&path) {
+                self.add(tree, &path, true)?;
             }
             is_complete &= self.search(tree, &path, patterns, left)?;
         }
         Ok(is_complete)
     }
 
-    /// Adds what a package depends on by its path.
+    /// Adds the package in a directory, if there is one and it can be held; `true` if it was added.
+    fn add(&mut self, tree: &Path, directory: &str, runs: bool) -> Result<bool, NodeError> {
+        match Package::read_within(tree, &format!("{directory}/package.json"), &mut self.left)? {
+            Within::Found(package) => {
+                self.packages.insert(directory.to_owned(), Local { package, runs });
+                return Ok(true);
+            }
+            Within::Missing => {}
+            Within::TooMuch => self.is_complete = false,
+        }
+        Ok(false)
+    }
+
+    /// Adds what a package depends on by its path, and tells of it: its dependencies are `waiting`.
     fn follow(
         &mut self,
         tree: &Path,
         from: &str,
-        package: &Package,
         manager: &Manager,
+        waiting: &mut Vec<String>,
     ) -> Result<(), NodeError> {
-        for dependency in package.local_dependencies() {
+        let of = self.packages.get(from);
+        for dependency in of.map(|local| local.package.local_dependencies()).unwrap_or_default() {
             let Some(path) = inside(from, &dependency.path) else { continue };
             let manifest = format!("{path}/package.json");
             let runs = dependency.protocol == "file" && manager.links_directories;
             if dependency.protocol == "file" && !(runs && has_file(tree, &manifest)) {
                 self.copied.insert(path);
-            } else if !self.packages.contains_key(&path)
-                && let Some(found) = Package::read(tree, &manifest)?
-            {
-                self.packages.insert(path.clone(), Local { package: found.clone(), runs });
-                self.follow(tree, &path, &found, manager)?;
+            } else if !self.packages.contains_key(&path) && self.add(tree, &path, runs)? {
+                waiting.push(path);
             }
         }
         Ok(())
@@ -276,6 +292,22 @@ mod tests {
         let found = locals(&pnpm::MANAGER, root, &[], &files);
         assert_eq!(found.packages.keys().collect::<Vec<_>>(), ["."]);
         assert_eq!(found.copied.iter().collect::<Vec<_>>(), ["c.tgz", "lib/a"]);
+    }
+
+    #[test]
+    fn chains_are_followed_as_long_as_they_are_and_not_beyond_what_can_be_held() {
+        let link = |next: &str| format!(r#"{{"dependencies":{{"next":"link:../{next}"}}}}"#);
+        let names: Vec<String> = (0..5000).map(|n| format!("p{n}/package.json")).collect();
+        let texts: Vec<String> = (1..=5000).map(|n| link(&format!("p{n}"))).collect();
+        let files: Vec<_> = names.iter().map(String::as_str).zip(texts.iter().map(String::as_str)).collect();
+        let root = r#"{"dependencies":{"next":"link:./p0"}}"#;
+        let found = locals(&npm::MANAGER, root, &[], &files);
+        assert_eq!((found.packages.len(), found.is_complete), (5001, true));
+
+        let large = format!(r#"{{"x":"{}"}}"#, "x".repeat(200 << 10));
+        let files: Vec<_> = names.iter().take(60).map(|name| (name.as_str(), large.as_str())).collect();
+        let found = locals(&npm::MANAGER, "{}", &["p*"], &files);
+        assert!(!found.is_complete && found.packages.len() > 10 && found.packages.len() < 60);
     }
 
     #[test]

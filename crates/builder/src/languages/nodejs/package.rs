@@ -47,12 +47,31 @@ pub(super) struct LocalDependency {
     pub(super) path: String,
 }
 
+/// What came of reading one of many.
+pub(super) enum Within {
+    Found(Package),
+    Missing,
+    TooMuch,
+}
+
 impl Package {
     /// Reads the file at `path` in `tree`; `None` if there is none.
     pub(super) fn read(tree: &Path, path: &str) -> Result<Option<Self>, NodeError> {
         let unreadable =
             |error| NodeError::Unreadable { file: path.into(), why: crate::errors::chain(&error) };
         read_file(tree, path).map_err(unreadable)?.map(|text| Self::parse(path, &text)).transpose()
+    }
+
+    /// As [`Package::read`], if the file is not larger than `left`, which then has so much less.
+    pub(super) fn read_within(tree: &Path, path: &str, left: &mut usize) -> Result<Within, NodeError> {
+        let unreadable =
+            |error| NodeError::Unreadable { file: path.into(), why: crate::errors::chain(&error) };
+        let Some(text) = read_file(tree, path).map_err(unreadable)? else { return Ok(Within::Missing) };
+        match left.checked_sub(text.len()) {
+            Some(less) => *left = less,
+            None => return Ok(Within::TooMuch),
+        }
+        Self::parse(path, &text).map(Within::Found)
     }
 
     fn parse(path: &str, text: &[u8]) -> Result<Self, NodeError> {

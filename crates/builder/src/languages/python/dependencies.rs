@@ -7,12 +7,16 @@
 use super::manager::Manager;
 use super::requirements;
 use super::words::PythonError;
-use crate::source::read_file;
+use crate::source::{place_without_links, read_file};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
+
+/// Bytes of packages in the app that are looked at, at most, and how deep.
+const BYTES: u64 = 256 << 20;
+const DEPTH: usize = 64;
 
 /// The app's packages, as far as a build is concerned.
 #[derive(Debug)]
@@ -57,12 +61,16 @@ pub(super) struct Inputs<'a> {
     itself: bool,
     local: bool,
     fixed: bool,
+    /// Packages that were looked at.
+    seen: BTreeSet<PathBuf>,
+    /// Bytes that may still be.
+    left: u64,
 }
 
 impl<'a> Inputs<'a> {
     fn new(tree: &'a Path) -> Self {
-        let (variables, hash) = (BTreeSet::new(), Sha256::new());
-        Self { tree, hash, variables, itself: false, local: false, fixed: true }
+        let (variables, hash, seen) = (BTreeSet::new(), Sha256::new(), BTreeSet::new());
+        Self { tree, hash, variables, itself: false, local: false, fixed: true, seen, left: BYTES }
     }
 
     fn end(self) -> Dependencies {
@@ -80,7 +88,8 @@ impl<'a> Inputs<'a> {
         Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
-    /// A file or directory of the app that is installed, from its root.
+    /// A file or directory of the app that is installed, from its root. One that leads elsewhere by a
+    /// link, or is too large to look at, leaves open what is installed.
     pub(super) fn package(&mut self, path: &str) -> Result<(), PythonError> {
         let Some(inside) = inside(path) else {
             self.fixed = false;
@@ -90,9 +99,16 @@ impl<'a> Inputs<'a> {
             self.itself = true;
             return self.metadata();
         }
-        let full = self.tree.join(&inside);
+        let full = place_without_links(self.tree, &inside).filter(|full| !full.is_symlink());
+        let Some(full) = full else {
+            self.fixed = false;
+            return Ok(());
+        };
         self.local |= full.is_dir();
-        self.tree_of(&full).map_err(|error| PythonError::unreadable(path, &error))
+        if !self.seen.insert(inside) {
+            return Ok(());
+        }
+        self.tree_of(&full, 0).map_err(|error| PythonError::unreadable(path, &error))
     }
 
     /// What describes the app as a package: with it, what it needs changes.
@@ -120,7 +136,8 @@ impl<'a> Inputs<'a> {
 
     /// Whether the app has a file or directory at a path.
     pub(super) fn has(&self, path: &str) -> bool {
-        inside(path).is_some_and(|inside| self.tree.join(inside).exists())
+        let place = inside(path).and_then(|inside| place_without_links(self.tree, &inside));
+        place.is_some_and(|place| place.symlink_metadata().is_ok())
     }
 
     fn piece(&mut self, name: &str, content: &[u8]) {
@@ -129,7 +146,11 @@ impl<'a> Inputs<'a> {
     }
 
     /// Takes in a file or directory with all that it has. Links count by where they lead.
-    fn tree_of(&mut self, path: &Path) -> io::Result<()> {
+    fn tree_of(&mut self, path: &Path, depth: usize) -> io::Result<()> {
+        if depth > DEPTH || self.left == 0 {
+            self.fixed = false;
+            return Ok(());
+        }
         let name = path.strip_prefix(self.tree).unwrap_or(path).to_string_lossy().into_owned();
         let Ok(metadata) = path.symlink_metadata() else { return Ok(()) };
         if metadata.is_symlink() {
@@ -137,20 +158,26 @@ impl<'a> Inputs<'a> {
             self.piece(&name, target.as_os_str().as_bytes());
         } else if metadata.is_file() {
             self.hash.update(format!("{name} {}\n", metadata.len()));
-            let mut file = std::fs::File::open(path)?;
+            let mut file = std::fs::File::open(path)?.take(self.left);
             let mut piece = vec![0; 64 << 10];
             loop {
                 match file.read(&mut piece)? {
                     0 => break,
-                    read => self.hash.update(&piece[..read]),
+                    read => {
+                        self.hash.update(&piece[..read]);
+                        self.left = self.left.saturating_sub(read as u64);
+                    }
                 }
+            }
+            if self.left == 0 {
+                self.fixed = false;
             }
         } else if metadata.is_dir() {
             self.piece(&name, b"");
             let entries: io::Result<Vec<_>> = std::fs::read_dir(path)?.collect();
             let mut entries: Vec<_> = entries?.into_iter().map(|entry| entry.path()).collect();
             entries.sort();
-            entries.iter().try_for_each(|entry| self.tree_of(entry))?;
+            entries.iter().try_for_each(|entry| self.tree_of(entry, depth + 1))?;
         }
         Ok(())
     }

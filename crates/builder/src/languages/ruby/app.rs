@@ -3,7 +3,7 @@
 use super::lockfile::Lockfile;
 use super::words::{RubyError, warn};
 use crate::output::Output;
-use crate::source::{has_file, read_file};
+use crate::source::{has_file, place_without_links, read_file};
 use domain::ProcessType;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -184,7 +184,8 @@ fn version_of_file(text: &str) -> Option<Asked> {
 
 /// The names and sizes of gems in the repository.
 fn vendored(tree: &Path) -> String {
-    let entries = std::fs::read_dir(tree.join("vendor/cache")).into_iter().flatten().flatten();
+    let place = place_without_links(tree, Path::new("vendor/cache")).filter(|place| !place.is_symlink());
+    let entries = place.and_then(|place| std::fs::read_dir(place).ok()).into_iter().flatten().flatten();
     let sized = |entry: std::fs::DirEntry| {
         let size = entry.path().symlink_metadata().map_or(0, |metadata| metadata.len());
         format!("{} {size}\n", entry.file_name().to_string_lossy())
