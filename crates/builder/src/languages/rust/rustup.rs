@@ -12,6 +12,7 @@ use crate::errand::{self, Errand};
 use image::Layer;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
 
 /// Where such a toolchain is.
 pub(super) const ROOT: &str = "/usr/local/rust";
@@ -50,9 +51,10 @@ pub(super) async fn install(
 
 /// Says all that decides what is installed; for a channel that moves, also the day.
 fn name(app: &App, channel: &Channel, now: Timestamp) -> String {
-    let more = Sha256::digest(format!("{:?} {:?}", app.components, app.targets));
+    let set = |names: &[String]| names.iter().cloned().collect::<BTreeSet<_>>();
+    let more = Sha256::digest(format!("{:?} {:?}", set(&app.components), set(&app.targets)));
     let day = if channel.moves() { now.strftime("-%Y-%m-%d").to_string() } else { String::new() };
-    format!("rust-{channel}{day}-{}", &hex::encode(more)[..8])
+    format!("rust-{channel}{day}-{}", hex::encode(more))
 }
 
 #[cfg(test)]
