@@ -9,7 +9,7 @@ use crate::errors::megabytes;
 use crate::languages::Language;
 use crate::output::Output;
 use crate::packages::{self, Packages};
-use crate::project_toml::{self, ProjectToml};
+use crate::project_toml::{self, BadProject, ProjectToml};
 use crate::request::BuildpackName;
 use crate::stack::{self, Stack};
 use crate::work::Work;
@@ -173,7 +173,11 @@ async fn attempt(
         .map_err(|error| BuildError::Stack(name.to_owned(), error))?;
     let shown = if of_images { &request.stack } else { &stack.name };
     output.heading(format!("Building on the {shown} stack")).await;
-    let Prepared { work, host_env, source_time, project } = prepare(builder, request).await?;
+    let Prepared { work, host_env, source_time, project, unfollowed } = prepare(builder, request).await?;
+    if let Some(error) = unfollowed {
+        output.warning(format!("{} is not valid: {error}.", project_toml::FILE)).await;
+        output.warning("This build goes on without it: the app's buildpacks were chosen elsewhere.").await;
+    }
     let mut context = Context {
         builder,
         request,
@@ -217,6 +221,8 @@ struct Prepared {
     host_env: BTreeMap<String, String>,
     source_time: u64,
     project: Option<ProjectToml>,
+    /// What is wrong with one that is not needed.
+    unfollowed: Option<BadProject>,
 }
 
 /// Makes the working directory and unpacks the source into it.
@@ -226,7 +232,12 @@ async fn prepare(builder: &Builder, request: &BuildRequest) -> Result<Prepared, 
         let work = Work::create(&builder.data, request.build)
             .map_err(BuildError::system("making the build's working directory"))?;
         let source_time = source::prepare(&builder, &request, &work.source())?;
-        let project = project_toml::read(&work.source())?;
+        let (project, unfollowed) = match project_toml::read(&work.source()) {
+            // It is about buildpacks.
+            _ if request.stack == images::STACK => (None, None),
+            Err(BuildError::ProjectToml(error)) if !request.buildpacks.is_empty() => (None, Some(error)),
+            read => (read?, None),
+        };
         let mut variables = request.config_vars.clone();
         if let Some(project) = &project {
             project.apply(&work.source())?;
@@ -240,7 +251,7 @@ async fn prepare(builder: &Builder, request: &BuildRequest) -> Result<Prepared, 
             .install(&work.inside("host"))
             .and_then(|env| work.write_env(&variables).map(|()| env))
             .map_err(BuildError::system("writing the build's settings"))?;
-        Ok(Prepared { work, host_env, source_time, project })
+        Ok(Prepared { work, host_env, source_time, project, unfollowed })
     })
     .await
 }

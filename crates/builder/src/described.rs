@@ -53,7 +53,8 @@ pub(crate) async fn choose(
     settings: &Settings,
     output: &Output,
 ) -> Result<Chosen, BuildError> {
-    let app_json = tell(read(tree)?, request.buildpacks.is_empty(), output).await?;
+    let followed = request.buildpacks.is_empty() && may_name_buildpacks(tree)?;
+    let app_json = tell(read(tree)?, followed, output).await?;
     for note in project.iter().flat_map(|project| &project.notes) {
         output.warning(format!("{} is not followed in: {note}", project_toml::FILE)).await;
     }
@@ -74,6 +75,13 @@ pub(crate) async fn choose(
     output.heading("Determining which buildpack to use for this app").await;
     let language = Buildpack::BuiltIn(detect::language(tree)?);
     Ok(Chosen { buildpacks: vec![language], entries: Vec::new(), found: true })
+}
+
+/// Whether an `app.json` has something to say about buildpacks, or cannot be read far enough to know.
+fn may_name_buildpacks(tree: &Path) -> Result<bool, BuildError> {
+    let Some(bytes) = source::read_file(tree, app_json::FILE)? else { return Ok(false) };
+    let object = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&bytes);
+    Ok(object.map_or(true, |object| object.contains_key("buildpacks")))
 }
 
 /// Tells what is wrong with an `app.json`, and fails if it is `followed`.

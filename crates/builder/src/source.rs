@@ -3,7 +3,7 @@
 use crate::{BuildError, BuildRequest, Builder, slugignore};
 use domain::Digest;
 use image::{UnpackOptions, unpack};
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 /// User and group that own an app's files, in sources, builds and dynos.
@@ -12,15 +12,7 @@ pub(crate) const OWNER: u32 = 1000;
 /// Bytes of a file that describes an app, at most: of a lockfile, which lists packages by the
 /// thousand, and of others. They are read into this process, which is everybody's.
 const LOCKFILE_LIMIT: u64 = 8 << 20;
-const LOCKFILES: [&str; 7] = [
-    "package-lock.json",
-    "npm-shrinkwrap.json",
-    "yarn.lock",
-    "pnpm-lock.yaml",
-    "Pipfile.lock",
-    "poetry.lock",
-    "uv.lock",
-];
+const LOCKFILES: [&str; 3] = ["package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml"];
 const DESCRIPTION_LIMIT: u64 = 256 << 10;
 
 /// Unpacks the source of `request` into the empty directory `tree` and removes what the app's
@@ -81,15 +73,36 @@ fn newest(directory: &Path) -> std::io::Result<u64> {
 /// Reads a small regular file of a tree; links that leave the tree are refused. `None` if there is
 /// no such file.
 pub(crate) fn read_file(tree: &Path, name: &str) -> Result<Option<Vec<u8>>, BuildError> {
-    // Requirements files, of any name, may list the hashes of everything.
-    let requirements = Path::new(name).extension().is_some_and(|extension| extension == "txt");
-    let limit = if requirements || LOCKFILES.contains(&name) { LOCKFILE_LIMIT } else { DESCRIPTION_LIMIT };
+    // `yarn.lock`, `composer.lock` and so on; requirements files, of any name, may list the hashes of
+    // everything.
+    let extension = Path::new(name).extension();
+    let lists = extension.is_some_and(|extension| extension == "lock" || extension == "txt");
+    let limit = if lists || LOCKFILES.contains(&name) { LOCKFILE_LIMIT } else { DESCRIPTION_LIMIT };
     image::read_small_file(tree, Path::new(name), limit).map_err(BuildError::AppFile)
 }
 
 /// A file's text, or the line on which it is none.
 pub(crate) fn text_of(bytes: &[u8]) -> Result<&str, usize> {
     std::str::from_utf8(bytes).map_err(|error| bytes[..error.valid_up_to()].split(|b| *b == b'\n').count())
+}
+
+/// Where a path of an app is, unless it leads through a link: what a build left may lead anywhere, and
+/// only small files are read in a way that minds. What is at the path itself may be a link.
+pub(crate) fn place_without_links(tree: &Path, path: &Path) -> Option<PathBuf> {
+    let mut place = tree.to_path_buf();
+    for component in path.components() {
+        match component {
+            Component::Normal(name) => {
+                if place != tree && place.is_symlink() {
+                    return None;
+                }
+                place.push(name);
+            }
+            Component::CurDir => {}
+            _ => return None,
+        }
+    }
+    Some(place)
 }
 
 /// Whether a tree has such a regular file, possibly through links that stay inside.
@@ -110,10 +123,35 @@ mod tests {
     }
 
     #[test]
+    fn no_path_leads_through_a_link() {
+        let tree = tempfile::tempdir().unwrap();
+        let tree = tree.path();
+        std::fs::create_dir(tree.join("real")).unwrap();
+        std::os::unix::fs::symlink("/", tree.join("out")).unwrap();
+        std::os::unix::fs::symlink("real", tree.join("real/in")).unwrap();
+        for (path, ends) in [
+            ("", Some("")),
+            ("real/x", Some("real/x")),
+            ("./real", Some("real")),
+            ("out", Some("out")),
+            ("out/etc/passwd", None),
+            ("real/in/x", None),
+            ("../x", None),
+            ("/etc", None),
+        ] {
+            assert_eq!(
+                place_without_links(tree, Path::new(path)),
+                ends.map(|ends| tree.join(ends)),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
     fn a_description_is_short() {
         let tree = tempfile::tempdir().unwrap();
         for (name, readable) in
-            [("Procfile", false), (".slugignore", false), ("yarn.lock", true), ("base.txt", true)]
+            [("Procfile", false), (".slugignore", false), ("composer.lock", true), ("base.txt", true)]
         {
             std::fs::write(tree.path().join(name), vec![b'#'; 300 << 10]).unwrap();
             assert_eq!(read_file(tree.path(), name).is_ok(), readable, "{name}");

@@ -82,7 +82,7 @@ async fn mistakes_are_told_before_a_container_is_started() {
         (&[("README", "hi")][..], &[][..], "No default language could be detected"),
         (&[("Procfile", "web: a\nweb: b")][..], &[CLASSIC][..], "web is declared twice"),
         (
-            &[("package.json", "{}"), ("app.json", "{\n\"env\": 1}")][..],
+            &[("package.json", "{}"), ("app.json", "{\"buildpacks\": [],\n\"env\": 1}")][..],
             &[][..],
             "Line 2, column 8 (env): invalid type: integer `1`, expected a map",
         ),
@@ -93,7 +93,7 @@ async fn mistakes_are_told_before_a_container_is_started() {
         ),
         (
             &[("project.toml", "[_]\nschema-version = \"9\"")][..],
-            &[CLASSIC][..],
+            &[][..],
             "Line 2, column 18: schema-version",
         ),
         (
@@ -148,6 +148,16 @@ async fn buildpacks_are_those_chosen_or_those_that_the_app_names() {
             &[("app.json", "{"), ("a", "")][..],
             &[CLASSIC][..],
             " !     app.json is not valid: line 1, column 1: EOF while parsing an object.\n !     This build does not need it",
+        ),
+        (
+            &[("app.json", "{\"env\": 1}"), ("package.json", "{")][..],
+            &[][..],
+            " !     app.json is not valid: line 1, column 9 (env): invalid type",
+        ),
+        (
+            &[("project.toml", "[_]\nschema-version = \"9\"")][..],
+            &[CLASSIC][..],
+            " !     project.toml is not valid: line 2, column 18: schema-version",
         ),
     ] {
         let world = World::new();
