@@ -96,7 +96,8 @@ enum Sent {
 }
 
 /// Sends the request and waits for the head of the answer. A kept connection that turns out to be
-/// closed is replaced by a fresh one where nothing was sent, or nothing can have been done.
+/// closed is replaced by a fresh one to the same dyno where nothing was sent, or sending it twice does
+/// no harm.
 async fn send(
     worker: &Worker,
     dyno: &Dyno,
@@ -106,18 +107,23 @@ async fn send(
     repeatable: bool,
 ) -> Result<Sent, &'static Fault> {
     let config = &worker.shared.config;
+    let mut heard = false;
     loop {
         record.connected = Some(connected);
         outgoing.begin(connected);
         match exchange(&mut link, outgoing, &record.method, &record.client.alarm, config).await {
             Ok(head) => return Ok(Sent::Answered(head, link)),
             Err(Failure::Fault(fault)) => return Err(fault),
+            Err(Failure::Unsent) if !link.reused && heard => return Err(&NO_RESPONSE),
             Err(Failure::Unsent) if !link.reused => return Ok(Sent::Nothing(DialError::Refused)),
             Err(Failure::Silent) if !(link.reused && repeatable) => return Err(&NO_RESPONSE),
-            Err(Failure::Unsent | Failure::Silent) => {}
+            Err(Failure::Silent) => heard = true,
+            Err(Failure::Unsent) => {}
         }
         (link, connected) = match dial(worker, dyno).await {
             Ok(fresh) => fresh,
+            // It may have died of this request, which then must not get to another one.
+            Err(_) if heard => return Err(&NO_RESPONSE),
             Err(error) => return Ok(Sent::Nothing(error)),
         };
     }

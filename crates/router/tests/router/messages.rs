@@ -2,6 +2,8 @@
 
 use crate::support::{Client, HELLO, TestRouter, answering, dyno, ready, soon};
 use std::net::SocketAddr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// A dyno that tells every request it gets and says hello.
@@ -148,7 +150,7 @@ async fn responses_keep_their_kind() {
         assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{head}");
         assert!(matches!(status, 200 | 599) || values(&head, "content-length").is_empty(), "{head}");
         let mut rest = Vec::new();
-        soon(tokio::io::AsyncReadExt::read_to_end(&mut client.0, &mut rest)).await.unwrap();
+        soon(AsyncReadExt::read_to_end(&mut client.0, &mut rest)).await.unwrap();
         let rest = String::from_utf8(rest).unwrap();
         if head.to_ascii_lowercase().contains("chunked") {
             assert_eq!(rest, format!("{:X}\r\n{body}\r\n0\r\n\r\n", body.len()));
@@ -344,6 +346,34 @@ async fn a_kept_connection_that_died_is_replaced() {
             assert!(matches!(reply.status, 200 | 503), "{reply:?}");
         }
     }
+}
+
+/// A request that a dyno dies of gets to no other dyno, also where it went over a kept connection.
+#[tokio::test]
+async fn a_request_that_kills_its_dyno_is_not_passed_on() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let dies = tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.unwrap();
+        let mut bytes = [0; 4096];
+        assert!(client.read(&mut bytes).await.unwrap() > 0);
+        client.write_all(HELLO.as_bytes()).await.unwrap();
+        assert!(client.read(&mut bytes).await.unwrap() > 0);
+        // The program ends, and with it all that it has open.
+        drop(listener);
+    });
+    let router = TestRouter::with(ready(&[address]), |config| config.threads = 1);
+    let mut client = router.connect().await;
+    let mut get = async || {
+        client.send("GET / HTTP/1.1\r\nHost: app.localhost\r\n\r\n").await;
+        client.reply().await.status
+    };
+    assert_eq!(get().await, 200);
+    assert_eq!(get().await, 503);
+    dies.await.unwrap();
+    router.line().await;
+    let line = router.line().await;
+    assert!(line.contains("code=H13"), "{line}");
 }
 
 /// What is no request of HTTP/1, or too large for one.
