@@ -58,14 +58,18 @@ pub(crate) fn described(server: &Server) -> Result<()> {
         )?;
         app.commit("passwords")?;
         app.push()?.ok()?;
-        e2e::until("the site to ask for a password", async || match asked(&app, "/").await {
-            Ok(answer) if answer.status == 401 => Ok(()),
-            other => Err(format!("{other:?}")),
+        // The one before it asks for the password as well: what only the new one has tells.
+        e2e::until("the new site to serve", async || {
+            let style = request(&app, "/api/style.css").map_err(|error| format!("{error:#}"))?;
+            let answer = style.basic_auth("me", Some("secret")).send().await;
+            match Answer::of(answer.map_err(|error| error.to_string())?).await {
+                Ok(answer) if answer.status == 200 && answer.body.contains("sans-serif") => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
         })
         .await?;
-        let known = request(&app, "/api/style.css")?.basic_auth("me", Some("secret"));
-        let style = Answer::of(known.send().await?).await?;
-        ensure!(style.status == 200 && style.body.contains("sans-serif"), "{style:?}");
+        let stranger = asked(&app, "/").await?;
+        ensure!(stranger.status == 401, "{stranger:?}");
         let away = request(&app, "/elsewhere")?.basic_auth("me", Some("secret"));
         let away = Answer::of(away.send().await?).await?;
         ensure!(header(&away, "location") == "https://b.example/\"x\\/here", "{away:?}");
