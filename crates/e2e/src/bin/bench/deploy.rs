@@ -3,10 +3,10 @@
 //! user who deploys by hand: installing from a warm cache, and the app's own start.
 
 use crate::figures::{median, ratio, say};
+use crate::push::Push;
 use anyhow::{Context, Result, ensure};
 use e2e::{App, Output, Server};
 use reqwest::Client;
-use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -73,18 +73,9 @@ async fn round(figures: &mut Figures, app: &App<'_>, client: &Client, number: us
     ensure!(example.contains("`Hello from"), "the example says hello no more");
     app.write("server.js", &example.replace("`Hello from", &format!("`{word} hello from")))?;
     app.commit(&word)?;
-    // With the token in the address, as from a netrc: the official CLI, which git would ask for it,
-    // takes longer than all that follows.
-    let address = app.git(&["remote", "get-url", "heroku"])?.ok()?.stdout;
-    let address = address.trim();
-    let host = address.strip_suffix(&format!("/{}.git", app.name)).context("the remote's host")?;
-    let nobody = format!("credential.{host}.helper=");
-    let address = address.replace("https://", &format!("https://heroku:{}@", e2e::server::TOKEN));
-    let mut command = Command::new("git");
-    command.args(["-c", &nobody, "push", &address, "main"]);
-    command.current_dir(&app.checkout).envs(app.server.client_env()?);
+    let command = Push::command(app)?;
     let start = Instant::now();
-    let push = std::thread::spawn(move || watched(command, start));
+    let push = std::thread::spawn(move || Push::watch(command, start));
     let page = format!("http://{}/", app.server.router);
     let live = async {
         loop {
@@ -97,41 +88,10 @@ async fn round(figures: &mut Figures, app: &App<'_>, client: &Client, number: us
         }
     };
     figures.live.push(tokio::time::timeout(Duration::from_mins(2), live).await.context("not live")??);
-    let (lines, pushed) = push.join().map_err(|_| anyhow::anyhow!("watching the push broke off"))??;
-    figures.pushed.push(pushed);
-    let mark = |words: &str| -> Result<f64> {
-        let found = lines.iter().find(|(_, line)| line.contains(words));
-        found.map(|(at, _)| *at).with_context(|| format!("the push never said {words:?}: {lines:?}"))
-    };
-    figures.marks.push(PHASES.iter().map(|(_, words)| mark(words)).collect::<Result<_>>()?);
+    let push = push.join().map_err(|_| anyhow::anyhow!("watching the push broke off"))??;
+    figures.pushed.push(push.took);
+    figures.marks.push(PHASES.iter().map(|(_, words)| push.mark(words)).collect::<Result<_>>()?);
     app.up(&["web.1"]).await
-}
-
-type Lines = Vec<(f64, String)>;
-
-/// Runs a push; when each of its lines came, in seconds, and when it was over.
-fn watched(mut command: Command, start: Instant) -> Result<(Lines, f64)> {
-    let mut child =
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().context("git")?;
-    let mut lines = Lines::new();
-    let mut line = Vec::new();
-    for byte in BufReader::new(child.stderr.take().context("git's words")?).bytes() {
-        let byte = byte?;
-        // A line counts from when it begins: one with progress ends late.
-        if line.is_empty() {
-            lines.push((start.elapsed().as_secs_f64(), String::new()));
-        }
-        line.push(byte);
-        if let Some((_, text)) = lines.last_mut() {
-            *text = String::from_utf8_lossy(&line).into_owned();
-        }
-        if byte == b'\n' || byte == b'\r' {
-            line.clear();
-        }
-    }
-    let status = child.wait()?;
-    ensure!(status.success(), "git push ended with {status}: {lines:?}");
-    Ok((lines, start.elapsed().as_secs_f64()))
 }
 
 fn report(figures: &Figures) {

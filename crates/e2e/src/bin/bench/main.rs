@@ -3,9 +3,11 @@
 //! Absolute times of one machine mean little to another, and on a busy one little to itself; so
 //! Kigo and its peer take turns, and the median of the ratios is what is printed.
 
+mod builds;
 mod deploy;
 mod figures;
 mod memory;
+mod push;
 mod router;
 mod start;
 
@@ -18,6 +20,7 @@ type Part = (&'static str, fn() -> Result<()>);
 const PARTS: &[Part] = &[
     ("start", start::start),
     ("deploy", deploy::deploy),
+    ("builds", builds::builds),
     ("router", router::router),
     ("memory", memory::memory),
 ];
