@@ -11,6 +11,7 @@ use futures_util::StreamExt;
 use http::StatusCode;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use std::time::Duration;
 use support::{ACCEPT, EMAIL, PASSWORD, World};
 
@@ -151,6 +152,28 @@ async fn sources_go_in_and_come_back() {
     assert_eq!(world.send("PUT", &put, &[], "a tarball").await.status, 200);
     assert_eq!(&world.send("GET", &get, &[], "").await.bytes[..], b"a tarball");
     assert_eq!(world.send("PUT", &put, &[], "another").await.status, StatusCode::NOT_FOUND);
+
+    // Who announces what it is is told when it is something else.
+    let app = world.create_app().await;
+    let right = hex::encode(Sha256::digest("a tarball"));
+    for (checksum, status, words) in [
+        ("0".repeat(64), 422, "but source_blob.checksum is SHA256:0000"),
+        (format!("sha256:{}", "f".repeat(64)), 422, "but source_blob.checksum is SHA256:ffff"),
+        ("MD5:1".into(), 422, "Checksum must be SHA256"),
+        (right.clone(), 201, ""),
+        (format!("SHA256:{}", right.to_uppercase()), 201, ""),
+    ] {
+        let blob = json!({"url": source.body["source_blob"]["get_url"], "checksum": checksum});
+        let builds =
+            world.request("POST", &format!("/apps/{app}/builds"), json!({"source_blob": blob})).await;
+        assert_eq!(builds.status.as_u16(), status, "{}", builds.body);
+        let setups = json!({"source_blob": blob, "app": {"name": format!("s{}", checksum.len())}});
+        let setups = world.request("POST", "/app-setups", setups).await;
+        assert_eq!(setups.status == 422, status == 422, "{}", setups.body);
+        for answer in [builds, setups] {
+            assert!(answer.body["message"].as_str().unwrap_or_default().contains(words), "{}", answer.body);
+        }
+    }
 
     let source = world.request("POST", "/sources", Value::Null).await.body;
     let put = World::path_of(source["source_blob"]["put_url"].as_str().unwrap());

@@ -54,7 +54,7 @@ pub async fn create(ops: &Ops, actor: &Actor, input: Create) -> Result<SetupInfo
     config_vars::check_size(&vars, ops.settings().max_config_bytes)?;
 
     let mut write = ops.store().write().await?;
-    let source = builds::uploaded_source(&mut write, &input.source_url).await?;
+    let source = builds::uploaded_source(&mut write, &input.source_url, checksum.as_deref()).await?;
     let stack = input.app.stack.is_some();
     let (app, lines) = apps::insert(ops, &mut write, actor, input.app).await?;
     let now = ops.now();

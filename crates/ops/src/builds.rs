@@ -53,7 +53,7 @@ pub async fn create(ops: &Ops, actor: &Actor, app: &str, input: Create) -> Resul
     let app = access::write(&mut write, actor, app).await?;
     let list = buildpacks::check_all(&input.buildpacks, ops.settings().max_buildpacks)?;
     let checksum = input.checksum.as_deref().map(crate::slugs::check_checksum).transpose()?;
-    let source = uploaded_source(&mut write, &input.source_url).await?;
+    let source = uploaded_source(&mut write, &input.source_url, checksum.as_deref()).await?;
     let build = Build {
         source,
         source_checksum: checksum,
@@ -224,9 +224,13 @@ async fn insert(ops: &Ops, mut write: Write, actor: &Actor, app: App, build: Bui
     Ok(info)
 }
 
-/// If the address is that of an uploaded source, the blob it stands for; otherwise it must be one that
-/// can be downloaded from.
-pub(crate) async fn uploaded_source(tx: &mut Tx, address: &str) -> Result<Option<Digest>> {
+/// If the address is that of an uploaded source, the blob it stands for, which must have the announced
+/// checksum; otherwise it must be one that can be downloaded from, and is checked then.
+pub(crate) async fn uploaded_source(
+    tx: &mut Tx,
+    address: &str,
+    checksum: Option<&str>,
+) -> Result<Option<Digest>> {
     let bad = || Error::invalid("source_blob.url must be an http:// or https:// address of a tar archive.");
     let url = Url::parse(address).map_err(|_| bad())?;
     if !matches!(url.scheme(), "http" | "https") || address.len() > 8192 {
@@ -234,11 +238,14 @@ pub(crate) async fn uploaded_source(tx: &mut Tx, address: &str) -> Result<Option
     }
     // The key is unguessable, so who has it was given it; the rest of the address need not be ours.
     let key = url.path_segments().and_then(|mut segments| segments.next_back()).unwrap_or_default();
-    match store::sources::by_download_key(tx, key).await? {
-        Some(source) => {
-            source.digest.map(Some).ok_or_else(|| Error::invalid("Nothing was uploaded to this source yet."))
-        }
-        None => Ok(None),
+    let Some(source) = store::sources::by_download_key(tx, key).await? else { return Ok(None) };
+    let digest = source.digest.ok_or_else(|| Error::invalid("Nothing was uploaded to this source yet."))?;
+    let found = format!("SHA256:{}", digest.hex());
+    match checksum.filter(|announced| *announced != found) {
+        Some(announced) => Err(Error::invalid(format!(
+            "The uploaded source has the checksum {found}, but source_blob.checksum is {announced}. Upload it again to a new source, or correct the checksum."
+        ))),
+        None => Ok(Some(digest)),
     }
 }
 

@@ -141,12 +141,14 @@ fn check(ops: &Ops, app: &App, input: Create) -> Result<Slug> {
 
 /// `SHA256:` in any case and 64 hex digits, which come out in lower case.
 pub(crate) fn check_checksum(text: &str) -> Result<String> {
-    let digits =
-        text.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("sha256")).map(|(_, hex)| hex);
+    let digits = match text.split_once(':') {
+        Some((name, digits)) => name.eq_ignore_ascii_case("sha256").then_some(digits),
+        None => Some(text),
+    };
     match digits {
         Some(digits) if digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit()) => {
             Ok(format!("SHA256:{}", digits.to_lowercase()))
         }
-        _ => Err(Error::invalid("Checksum must be SHA256: and 64 hex digits.")),
+        _ => Err(Error::invalid("Checksum must be SHA256: and 64 hex digits, or the digits alone.")),
     }
 }
