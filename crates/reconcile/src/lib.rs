@@ -125,6 +125,9 @@ pub struct Settings {
     pub source_limit: u64,
     /// How long a download may take.
     pub fetch_timeout: Duration,
+    /// After a failure of this machine's to read a setup's source it rests this long, after each
+    /// further one twice as long.
+    pub setup_rest: Duration,
     /// What of the server's own network sources may be downloaded from: private ranges, loopback,
     /// addresses of the machine. The metadata services of clouds are never among it.
     pub source_networks: Vec<IpNet>,
@@ -148,6 +151,7 @@ impl Settings {
             max_builds: 2,
             source_limit: 1 << 30,
             fetch_timeout: Duration::from_mins(5),
+            setup_rest: Duration::from_secs(1),
             source_networks: Vec::new(),
             kept_releases: 20,
             kept_builds: 50,

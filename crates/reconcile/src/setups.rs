@@ -25,8 +25,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// After a failure of this machine's a source rests this long.
-const REST: Duration = Duration::from_secs(1);
+/// A source that this machine fails to read is given up after so many times.
+const ATTEMPTS: u32 = 5;
 
 /// The loop.
 pub(crate) struct Setups {
@@ -82,10 +82,7 @@ impl Setups {
             tokio::select! {
                 // The next server reads it again.
                 () = shutdown.cancelled() => return,
-                result = reader.run(setup) => if let Err(error) = result {
-                    tracing::error!(setup = %id, error = chain(&error), "an app setup could not go on");
-                    tokio::time::sleep(REST).await;
-                }
+                () = reader.read(&setup) => {}
             }
             nudge.now();
         });
@@ -127,9 +124,28 @@ struct Reader {
 type Failure = (String, Vec<String>);
 
 impl Reader {
+    /// Takes a setup to its build or to its failure. After a failure of this machine's, a full disk
+    /// for example, it rests and tries again, but not for ever: its user waits for an end.
+    async fn read(&self, setup: &AppSetup) {
+        let mut rest = self.settings.setup_rest;
+        for attempt in 1..=ATTEMPTS {
+            let Err(error) = self.run(setup).await else { return };
+            let why = chain(&error);
+            tracing::error!(setup = %setup.id, attempt, error = why, "an app setup could not go on");
+            if attempt == ATTEMPTS {
+                let failure = (format!("{GIVEN_UP} ({ATTEMPTS} attempts): {why}. {OPERATOR}"), Vec::new());
+                if let Err(error) = self.fail(setup.id, failure).await {
+                    tracing::error!(setup = %setup.id, error = chain(&error), "it could not even be failed");
+                }
+            }
+            tokio::time::sleep(rest).await;
+            rest *= 2;
+        }
+    }
+
     /// Begins a setup's build, or fails the setup. An error leaves it as it was.
-    async fn run(&self, setup: AppSetup) -> Result<()> {
-        let source = match self.source(&setup).await {
+    async fn run(&self, setup: &AppSetup) -> Result<()> {
+        let source = match self.source(setup).await {
             Ok(source) => source,
             Err(failure) => return self.fail(setup.id, failure).await,
         };
@@ -164,4 +180,6 @@ impl Reader {
     }
 }
 
+const GIVEN_UP: &str = "the server could not read the source";
+const OPERATOR: &str = "Ask its operator to look into it, then set the app up again";
 const MISSING: &str = "there is no app.json at the root of the source";

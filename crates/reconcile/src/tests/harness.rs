@@ -64,6 +64,8 @@ pub(crate) struct FakeBuilder {
     pub(crate) purged: Mutex<Vec<AppId>>,
     /// The `app.json` of every source.
     pub(crate) app_json: Mutex<Option<String>>,
+    /// So often the machine fails to read it.
+    pub(crate) unreadable: Mutex<u32>,
 }
 
 #[async_trait]
@@ -98,6 +100,12 @@ impl Build for FakeBuilder {
     }
 
     async fn app_json(&self, _: Digest) -> Result<Option<AppJsonResult>, BuildError> {
+        let mut unreadable = self.unreadable.lock().unwrap();
+        if let Some(left) = unreadable.checked_sub(1) {
+            *unreadable = left;
+            let source = io::ErrorKind::StorageFull.into();
+            return Err(BuildError::System { doing: "unpacking".into(), source });
+        }
         Ok(self.app_json.lock().unwrap().as_deref().map(domain::AppJson::parse))
     }
 

@@ -111,6 +111,24 @@ async fn what_cannot_be_read_fails_the_setup() {
 }
 
 #[tokio::test]
+async fn what_the_machine_fails_at_is_tried_again_but_not_for_ever() {
+    for (failures, ends) in [(4, SetupStatus::Succeeded), (5, SetupStatus::Failed)] {
+        let mut world = World::new().await;
+        world.settings.setup_rest = std::time::Duration::from_millis(1);
+        *world.builder.unreadable.lock().unwrap() = failures;
+        world.start();
+        let setup = world.set_up(Some("{}")).await;
+        let ended = world.ended(&setup).await;
+        assert_eq!((ended.status, *world.builder.unreadable.lock().unwrap()), (ends, 0), "{ended:?}");
+        if ends == SetupStatus::Failed {
+            let message = ended.failure_message.unwrap();
+            let start = "the server could not read the source (5 attempts): the builder failed: unpacking: ";
+            assert!(message.starts_with(start) && message.contains("operator"), "{message}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_build_that_fails_fails_the_setup() {
     let mut world = World::new().await;
     *world.builder.fail.lock().unwrap() = true;
