@@ -63,7 +63,7 @@ pub(crate) fn builds() -> Result<()> {
 
 async fn measure(server: &Server, local: &Path, language: &Language) -> Result<()> {
     let name = language.name;
-    let bare = bare_app(server, local, language).await?;
+    let bare = bare_app(server, local, language)?;
     // Makes what all apps share.
     let first = Push::of(&bare)?.took;
     let mut figures = Figures::default();
@@ -124,7 +124,7 @@ fn example<'a>(server: &'a Server, language: &Language, name: &str) -> Result<Ap
 }
 
 /// An app whose builds run the bare commands after Kigo's own.
-async fn bare_app<'a>(server: &'a Server, local: &Path, language: &Language) -> Result<App<'a>> {
+fn bare_app<'a>(server: &'a Server, local: &Path, language: &Language) -> Result<App<'a>> {
     let app = example(server, language, &format!("{}-bare", language.name))?;
     let buildpack = local.join(language.name);
     if buildpack.exists() {
