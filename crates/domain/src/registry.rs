@@ -164,6 +164,8 @@ pub struct RepositoryBlob {
 pub struct Upload {
     pub id: UploadId,
     pub repository: RepositoryId,
+    /// For how many bytes, in all, it has been promised room.
+    pub reserved: u64,
     pub touched_at: Timestamp,
 }
 

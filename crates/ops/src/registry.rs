@@ -7,13 +7,16 @@
 
 mod blobs;
 mod manifests;
+mod room;
 mod sweep;
 mod uploads;
 
 pub use blobs::{blob, delete_blob, mount};
-pub use manifests::{NewManifest, delete_manifest, delete_tag, manifest, put_manifest, referrers, tags};
+pub use manifests::{
+    NewManifest, delete_manifest, delete_tag, manifest, may_put, put_manifest, referrers, tags,
+};
 pub use sweep::{Swept, sweep};
-pub use uploads::{begin_upload, cancel_upload, finish_upload, upload};
+pub use uploads::{begin_upload, cancel_upload, finish_upload, reserve_upload, settle_upload, upload};
 
 use crate::{Actor, Error, Ops, Result, access};
 use domain::{Repository, RepositoryId, RepositoryName};
@@ -28,7 +31,7 @@ pub fn authorize(actor: &Actor) -> Result<()> {
     actor.require(crate::Permission::Read)
 }
 
-/// Whether somebody may push to a repository, for whoever stores bytes before a row refers to them.
+/// Whether somebody may push to a repository, for whoever reads what they send.
 pub async fn may_push(ops: &Ops, actor: &Actor, name: &RepositoryName) -> Result<()> {
     let mut tx = ops.store().read().await?;
     access::write(&mut tx, actor, name.app.as_str()).await.map(drop)

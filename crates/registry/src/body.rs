@@ -6,18 +6,11 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use std::io;
 use std::time::Duration;
-use tokio::io::AsyncRead;
-use tokio_util::io::StreamReader;
 
 /// A client that sends nothing for so long has gone.
 const SILENCE: Duration = Duration::from_mins(2);
 
-/// A body to be read as it comes.
-pub(crate) fn reader(body: Body) -> impl AsyncRead + Unpin {
-    StreamReader::new(Box::pin(pieces(body)))
-}
-
-fn pieces(body: Body) -> impl Stream<Item = io::Result<Bytes>> {
+pub(crate) fn pieces(body: Body) -> impl Stream<Item = io::Result<Bytes>> {
     stream::unfold(body.into_data_stream(), |mut body| async {
         match tokio::time::timeout(SILENCE, body.next()).await {
             Ok(piece) => Some((piece?.map_err(io::Error::other), body)),

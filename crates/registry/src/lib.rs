@@ -14,6 +14,7 @@ mod document;
 mod error;
 mod lists;
 mod manifests;
+mod receive;
 mod target;
 mod uploads;
 

@@ -64,6 +64,7 @@ pub(crate) async fn put(
         return Err(Failure::new(Code::DigestInvalid, message));
     }
     let new = document::read(&text, digest, content_type)?;
+    ops::registry::may_put(&registry.ops, name, &new).await?;
     let subject = new.subject;
     // Held until a row refers to it.
     let _pin = registry.images.pin(digest);

@@ -5,6 +5,7 @@
 
 use crate::blobs::CONTENT_DIGEST;
 use crate::error::{Code, Failure};
+use crate::receive::receive;
 use crate::target::digest;
 use crate::{Registry, parameter, value};
 use axum::body::Body;
@@ -46,7 +47,7 @@ pub(crate) async fn begin(
     registry.images.begin_upload(id.0)?;
     match whole {
         Some(whole) => {
-            let received = receive(registry, id, None, body).await;
+            let received = receive(registry, actor, name, id, None, body).await;
             if let Err(failure) = received {
                 // Nobody can go on with what nobody was told of.
                 give_up(registry, actor, name, id).await?;
@@ -80,8 +81,8 @@ pub(crate) async fn append(
 ) -> Result<Response, Failure> {
     ops::registry::upload(&registry.ops, actor, name, id).await?;
     let offset = offset(&request.headers)?;
-    let size =
-        receive(registry, id, offset, body).await.map_err(|failure| located(failure, registry, name, id))?;
+    let received = receive(registry, actor, name, id, offset, body).await;
+    let size = received.map_err(|failure| located(failure, registry, name, id))?;
     going_on(StatusCode::ACCEPTED, name, id, size)
 }
 
@@ -100,7 +101,8 @@ pub(crate) async fn finish(
         whole.ok_or_else(|| Failure::new(Code::DigestInvalid, "The parameter `digest` is missing."))?;
     let whole = digest(&whole)?;
     let offset = offset(&request.headers)?;
-    receive(registry, id, offset, body).await.map_err(|failure| located(failure, registry, name, id))?;
+    let received = receive(registry, actor, name, id, offset, body).await;
+    received.map_err(|failure| located(failure, registry, name, id))?;
     complete(registry, actor, name, id, whole).await
 }
 
@@ -123,11 +125,6 @@ async fn give_up(
 ) -> Result<(), Failure> {
     ops::registry::cancel_upload(&registry.ops, actor, name, id).await?;
     Ok(registry.images.cancel_upload(id.0)?)
-}
-
-async fn receive(registry: &Registry, id: UploadId, offset: Option<u64>, body: Body) -> Result<u64, Failure> {
-    let reader = crate::body::reader(body);
-    Ok(registry.images.receive_upload(id.0, offset, reader, registry.blob_limit).await?)
 }
 
 /// Makes the blob and hands it to the repository.

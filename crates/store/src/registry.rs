@@ -56,10 +56,14 @@ pub async fn count(tx: &mut Tx, app: AppId) -> Result<usize> {
     row.number("count")
 }
 
-/// Bytes of all that an app's repositories hold; what several hold counts for each.
+/// Bytes of all that an app's repositories hold, and of what uploads to them were promised; what
+/// several hold counts for each.
 pub async fn bytes(tx: &mut Tx, app: AppId) -> Result<u64> {
     let row = sqlx::query(
-        "SELECT COALESCE(SUM(size), 0) AS bytes FROM registry_blobs
+        "SELECT COALESCE(SUM(size), 0) AS bytes FROM (
+             SELECT repository_id, size FROM registry_blobs
+             UNION ALL SELECT repository_id, size FROM registry_manifests
+             UNION ALL SELECT repository_id, reserved FROM registry_uploads)
          WHERE repository_id IN (SELECT id FROM registry_repositories WHERE app_id = $1)",
     )
     .bind(app.to_string())

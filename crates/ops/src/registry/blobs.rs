@@ -1,6 +1,6 @@
 //! Blobs of repositories.
 
-use super::{YOUNG, made, readable, writable};
+use super::{YOUNG, made, readable, room, writable};
 use crate::{Actor, Error, Ops, Result, access};
 use domain::{Digest, RepositoryBlob, RepositoryName};
 
@@ -67,32 +67,11 @@ pub async fn mount(
     };
     let Some(found) = found else { return Ok(None) };
     let repository = made(ops, &mut write, actor, name).await?;
-    check_room(ops, &mut write, &repository, &found).await?;
+    room::for_blob(ops, &mut write, &repository, &found).await?;
     let young = RepositoryBlob { touched_at: ops.now(), ..found };
     store::registry::blobs::put(&mut write, repository.id, &young).await?;
     write.commit().await?;
     Ok(Some(young))
-}
-
-/// Refuses what would make an app's repositories too large.
-pub(super) async fn check_room(
-    ops: &Ops,
-    tx: &mut store::Tx,
-    repository: &domain::Repository,
-    blob: &RepositoryBlob,
-) -> Result<()> {
-    if store::registry::blobs::by_digest(tx, repository.id, &blob.digest).await?.is_some() {
-        return Ok(());
-    }
-    let limit = ops.settings().max_registry_bytes;
-    if store::registry::bytes(tx, repository.app).await?.saturating_add(blob.size) > limit {
-        return Err(Error::Forbidden(format!(
-            "The repositories of this app would take more than {} MiB. Delete images that are not needed any \
-             more, or ask whoever runs this server for more room.",
-            limit >> 20
-        )));
-    }
-    Ok(())
 }
 
 pub(super) fn unknown(digest: &Digest) -> Error {

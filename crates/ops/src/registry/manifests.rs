@@ -1,6 +1,6 @@
 //! Manifests and tags.
 
-use super::{made, readable, writable};
+use super::{made, readable, room, writable};
 use crate::{Actor, Error, Ops, Result};
 use domain::{Digest, Manifest, Reference, RepositoryName, Tag};
 use std::collections::BTreeMap;
@@ -22,6 +22,17 @@ pub struct NewManifest {
     pub manifests: Vec<Digest>,
 }
 
+/// Whether there is room for a manifest, for whoever stores its text before a row refers to it.
+pub async fn may_put(ops: &Ops, name: &RepositoryName, new: &NewManifest) -> Result<()> {
+    let mut tx = ops.store().read().await?;
+    let Some(app) = store::apps::by_name(&mut tx, &name.app).await? else { return Ok(()) };
+    match rows::by_name(&mut tx, app.id, &name.rest).await? {
+        Some(repository) => room::for_manifest(ops, &mut tx, &repository, &new.digest, new.size).await,
+        None if new.size <= room::left(ops, &mut tx, app.id).await? => Ok(()),
+        None => Err(room::none(ops)),
+    }
+}
+
 /// Puts a manifest whose text is in the image store, and points tags at it.
 pub async fn put_manifest(
     ops: &Ops,
@@ -31,7 +42,9 @@ pub async fn put_manifest(
     tags: &[Tag],
 ) -> Result<()> {
     let mut write = ops.store().write().await?;
-    let repository = made(ops, &mut write, actor, name).await?.id;
+    let repository = made(ops, &mut write, actor, name).await?;
+    room::for_manifest(ops, &mut write, &repository, &new.digest, new.size).await?;
+    let repository = repository.id;
     for (parts, what) in [(&new.blobs, "blob"), (&new.manifests, "manifest")] {
         for part in parts {
             let there = if what == "blob" {

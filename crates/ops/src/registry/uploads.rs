@@ -1,6 +1,6 @@
 //! Uploads of blobs. The bytes go into the image store meanwhile, under the upload's id.
 
-use super::blobs::check_room;
+use super::room;
 use super::{made, writable};
 use crate::{Actor, Error, Ops, Result};
 use domain::{AppId, Digest, RepositoryBlob, RepositoryName, Upload, UploadId};
@@ -25,7 +25,8 @@ pub async fn begin_upload(ops: &Ops, actor: &Actor, name: &RepositoryName) -> Re
             name.app
         )));
     }
-    let upload = Upload { id: UploadId::new(), repository: repository.id, touched_at: ops.now() };
+    let upload =
+        Upload { id: UploadId::new(), repository: repository.id, reserved: 0, touched_at: ops.now() };
     store::registry::uploads::insert(&mut write, &upload).await?;
     write.commit().await?;
     Ok(upload)
@@ -53,6 +54,40 @@ pub async fn upload(ops: &Ops, actor: &Actor, name: &RepositoryName, id: UploadI
     Ok(found)
 }
 
+/// Promises an upload room for `need` bytes in all, or for more, up to `wish`, if there is that much.
+/// Returns for how many. Called before bytes are taken, so that none come that could not stay.
+pub async fn reserve_upload(
+    ops: &Ops,
+    actor: &Actor,
+    name: &RepositoryName,
+    id: UploadId,
+    need: u64,
+    wish: u64,
+) -> Result<u64> {
+    let mut write = ops.store().write().await?;
+    let repository = writable(&mut write, actor, name).await?;
+    let upload = find(&mut write, actor, name, id).await?;
+    if upload.reserved >= need {
+        return Ok(upload.reserved);
+    }
+    // What it was promised is counted there.
+    let left = room::left(ops, &mut write, repository.app).await?.saturating_add(upload.reserved);
+    if need > left {
+        return Err(room::none(ops));
+    }
+    let promised = wish.clamp(need, left);
+    store::registry::uploads::reserve(&mut write, id, promised).await?;
+    write.commit().await?;
+    Ok(promised)
+}
+
+/// Gives back what an upload, which has `size` bytes now, was promised and did not use.
+pub async fn settle_upload(ops: &Ops, id: UploadId, size: u64) -> Result<()> {
+    let mut write = ops.store().write().await?;
+    store::registry::uploads::reserve(&mut write, id, size).await?;
+    Ok(write.commit().await?)
+}
+
 /// Ends an upload whose bytes have become this blob.
 pub async fn finish_upload(
     ops: &Ops,
@@ -66,7 +101,7 @@ pub async fn finish_upload(
     find(&mut write, actor, name, id).await?;
     store::registry::uploads::delete(&mut write, id).await?;
     let blob = RepositoryBlob { digest, size, touched_at: ops.now() };
-    let room = check_room(ops, &mut write, &repository, &blob).await;
+    let room = room::for_blob(ops, &mut write, &repository, &blob).await;
     if room.is_ok() {
         store::registry::blobs::put(&mut write, repository.id, &blob).await?;
     }

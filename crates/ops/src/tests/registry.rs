@@ -146,13 +146,13 @@ async fn numbers_and_bytes_have_an_end() {
         max_manifests: 2,
         max_tags: 2,
         max_uploads: 1,
-        max_registry_bytes: 10,
+        max_registry_bytes: 30,
         ..Settings::default()
     };
     let world = World::with(settings).await;
     world.app("blog").await;
     world.upload(&world.admin, "blog/a", 1, 6).await.unwrap();
-    let over = world.upload(&world.admin, "blog/a", 2, 5).await.unwrap_err();
+    let over = world.upload(&world.admin, "blog/a", 2, 25).await.unwrap_err();
     assert!(over.to_string().contains("would take more than"), "{over}");
     world.upload(&world.admin, "blog/a", 1, 6).await.unwrap();
     let first = registry::begin_upload(&world.ops, &world.admin, &name("blog/b")).await.unwrap();

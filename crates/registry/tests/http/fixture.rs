@@ -66,12 +66,21 @@ impl Answer {
 impl World {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir_in("/var/tmp").unwrap();
-        Self::open(folder).await
+        Self::open(folder, Settings::default()).await
     }
 
-    async fn open(folder: TempDir) -> Self {
+    /// With the app `blog`, whose repositories may hold so many bytes.
+    pub(crate) async fn with_room(bytes: u64) -> Self {
+        let folder = tempfile::tempdir_in("/var/tmp").unwrap();
+        let settings = Settings { max_registry_bytes: bytes, ..Settings::default() };
+        let world = Self::open(folder, settings).await;
+        world.app("blog").await;
+        world
+    }
+
+    async fn open(folder: TempDir, settings: Settings) -> Self {
         let store = Store::open(folder.path(), Keys::load(folder.path(), None).unwrap()).await.unwrap();
-        let ops = Ops::new(store, Settings::default(), Arc::new(NoLog));
+        let ops = Ops::new(store, settings, Arc::new(NoLog));
         let token = "KIGO-0123456789abcdef0123456789abcdef".to_owned();
         let input = ops::accounts::Bootstrap {
             email: Some("admin@example.com".into()),
@@ -97,7 +106,7 @@ impl World {
         let Self { ops, router, folder, .. } = self;
         ops.store().close().await;
         drop((ops, router));
-        Self::open(folder).await
+        Self::open(folder, Settings::default()).await
     }
 
     pub(crate) async fn app(&self, name: &str) {

@@ -1,8 +1,9 @@
 //! Who gets nothing, and what is too much.
 
-use crate::fixture::{BLOB_LIMIT, World, digest_of};
+use crate::fixture::{BLOB_LIMIT, OCI, World, descriptor, digest_of};
 use axum::body::Body;
 use http::Method;
+use serde_json::json;
 
 #[tokio::test]
 async fn nobody_in_particular() {
@@ -120,4 +121,58 @@ async fn a_blob_has_a_limit_however_it_comes() {
     assert_eq!(answer.told(), "413 SIZE_INVALID");
     assert_eq!(world.delete(&place).await.told(), "204");
     assert_eq!(world.files(), (0, 0));
+}
+
+#[tokio::test]
+async fn an_app_has_a_limit_which_nothing_gets_around() {
+    let world = World::with_room(1000).await;
+    let uploads = "/v2/blog/blobs/uploads/";
+    let small = digest_of(&[1; 600]);
+    let whole = |digest: &str| format!("{uploads}?digest={digest}");
+    assert_eq!(world.ask(Method::POST, &whole(&small), &[], vec![1; 600]).await.told(), "201");
+
+    // What is announced, and what is not, is refused before it is kept.
+    let large = digest_of(&[2; 600]);
+    let refused = world.ask(Method::POST, &whole(&large), &[], vec![2; 600]).await;
+    assert_eq!(refused.told(), "403 DENIED");
+    let message = refused.json()["errors"][0]["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("would take more than") && message.contains("Delete images"), "{message}");
+    assert_eq!(world.files(), (1, 0));
+    let endless =
+        || futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(bytes::Bytes::from(vec![0; 100])));
+    let first = world.post(uploads).await.header("location").to_owned();
+    assert_eq!(
+        world.ask(Method::PATCH, &first, &[], Body::from_stream(endless())).await.told(),
+        "403 DENIED"
+    );
+    let kept = |range: &str| range.split_once('-').unwrap().1.parse::<u64>().unwrap() + 1;
+    assert_eq!(kept(world.get(&first).await.header("range")), 400, "what there was room for");
+    // It takes the room as long as it is not over.
+    let second = world.post(uploads).await.header("location").to_owned();
+    assert_eq!(world.ask(Method::PATCH, &second, &[], "x").await.told(), "403 DENIED");
+    assert_eq!(world.delete(&first).await.told(), "204");
+    assert_eq!(world.ask(Method::PATCH, &second, &[], "x").await.told(), "202");
+
+    // Mounted in another repository it takes room there, too; where it is, none.
+    let mount = format!("/v2/blog/web/blobs/uploads/?mount={small}&from=blog");
+    assert_eq!(world.post(&mount).await.told(), "403 DENIED");
+    assert_eq!(world.post(&format!("{uploads}?mount={small}&from=blog")).await.told(), "201");
+
+    // Manifests count.
+    let config = world.blob("blog", "{}").await;
+    let manifest = |padding: usize| {
+        json!({
+            "schemaVersion": 2,
+            "mediaType": OCI,
+            "config": descriptor(&config, "application/vnd.oci.image.config.v1+json"),
+            "layers": [],
+            "annotations": {"padding": "x".repeat(padding)},
+        })
+    };
+    let blobs = world.files().0;
+    assert_eq!(world.put_manifest("blog", "large", &manifest(400)).await.told(), "403 DENIED");
+    assert_eq!(world.files().0, blobs, "it was not kept");
+    assert_eq!(world.put_manifest("blog", "fits", &manifest(10)).await.told(), "201");
+    assert_eq!(world.put_manifest("blog", "other", &manifest(11)).await.told(), "403 DENIED");
+    assert_eq!(world.put_manifest("blog", "again", &manifest(10)).await.told(), "201");
 }

@@ -1,7 +1,7 @@
 //! Uploads that have not ended. How far each is, its file in the image store tells.
 
 use super::bound;
-use crate::row::{Columns, micros};
+use crate::row::{Columns, integer, micros};
 use crate::{Result, Tx, Write};
 use domain::{AppId, Upload, UploadId};
 use jiff::Timestamp;
@@ -11,18 +11,22 @@ fn upload(row: &SqliteRow) -> Result<Upload> {
     Ok(Upload {
         id: row.parsed("id")?,
         repository: row.parsed("repository_id")?,
+        reserved: row.number("reserved")?,
         touched_at: row.time("touched_at")?,
     })
 }
 
 /// Adds an upload.
 pub async fn insert(write: &mut Write, upload: &Upload) -> Result<()> {
-    sqlx::query("INSERT INTO registry_uploads (id, repository_id, touched_at) VALUES ($1, $2, $3)")
-        .bind(upload.id.to_string())
-        .bind(bound(upload.repository))
-        .bind(micros(upload.touched_at))
-        .execute(write.sql())
-        .await?;
+    sqlx::query(
+        "INSERT INTO registry_uploads (id, repository_id, touched_at, reserved) VALUES ($1, $2, $3, $4)",
+    )
+    .bind(upload.id.to_string())
+    .bind(bound(upload.repository))
+    .bind(micros(upload.touched_at))
+    .bind(integer(upload.reserved))
+    .execute(write.sql())
+    .await?;
     Ok(())
 }
 
@@ -31,6 +35,16 @@ pub async fn touch(write: &mut Write, id: UploadId, now: Timestamp) -> Result<()
     sqlx::query("UPDATE registry_uploads SET touched_at = $2 WHERE id = $1")
         .bind(id.to_string())
         .bind(micros(now))
+        .execute(write.sql())
+        .await?;
+    Ok(())
+}
+
+/// Notes for how many bytes it has been promised room.
+pub async fn reserve(write: &mut Write, id: UploadId, bytes: u64) -> Result<()> {
+    sqlx::query("UPDATE registry_uploads SET reserved = $2 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(integer(bytes))
         .execute(write.sql())
         .await?;
     Ok(())
