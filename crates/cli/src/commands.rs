@@ -67,6 +67,10 @@ commands! {
     ConfigGet = config_get "config:get";
     ConfigSet = config_set "config:set";
     ConfigUnset = config_unset "config:unset" | "config:remove";
+    ContainerLogin = container_login "container:login";
+    ContainerPush = container_push "container:push";
+    ContainerRelease = container_release "container:release";
+    ContainerRm = container_rm "container:rm";
     Domains = domains "domains";
     DomainsAdd = domains_add "domains:add";
     DomainsRemove = domains_remove "domains:remove";

@@ -13,6 +13,7 @@
 mod apps;
 mod argv;
 mod commands;
+mod container_tool;
 mod context;
 mod git;
 mod netrc;

@@ -19,6 +19,8 @@ pub(crate) struct Settings {
     pub(crate) netrc: Option<PathBuf>,
     /// The app to act on when neither the command line nor git names one.
     pub(crate) app: Option<String>,
+    /// Where programs are looked for.
+    pub(crate) programs: Option<String>,
     /// Where git is asked for remotes.
     pub(crate) directory: Option<PathBuf>,
 }
@@ -47,6 +49,7 @@ impl Settings {
             token: variable("KIGO_API_KEY").or(heroku_token),
             netrc: netrc.or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".netrc"))),
             app: variable("KIGO_APP").or(variable("HEROKU_APP")),
+            programs: variable("PATH"),
             directory: None,
             api_url,
         }

@@ -1,6 +1,7 @@
 //! Commands as a user types them, against a stand-in for the API.
 
 mod buildpacks;
+mod containers;
 
 use crate::settings::Settings;
 use crate::{Ending, grammar, run_words};
@@ -96,10 +97,14 @@ async fn serve(
             }
         };
         let body = body.to_string();
+        // What a registry answers to HEAD is in a header.
+        let digest = answers.get(&key).and_then(Value::as_str);
+        let digest = digest.map(|digest| format!("Docker-Content-Digest: {digest}\r\n")).unwrap_or_default();
         let head = format!(
-            "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n{digest}Content-Length: {}\r\n\r\n",
             body.len()
         );
+        let body = if key.starts_with("HEAD ") { String::new() } else { body };
         let _ = stream.write_all((head + &body).as_bytes()).await;
         let _ = stream.flush().await;
     }

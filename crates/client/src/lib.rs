@@ -6,6 +6,7 @@
 //! credentials, and to send its token anywhere but to the origin it was made for.
 
 mod error;
+mod images;
 pub mod logs;
 mod platform;
 pub mod rendezvous;

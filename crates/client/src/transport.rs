@@ -13,6 +13,8 @@ const ACCEPTED: &str = "application/vnd.heroku+json; version=3.sdk";
 const NEXT_RANGE: HeaderName = HeaderName::from_static("next-range");
 /// How long the API may take for one answer.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// How long it may take for one that means work.
+const LONG_PATIENCE: Duration = Duration::from_mins(15);
 const CONNECT: Duration = Duration::from_secs(10);
 /// A call that changes nothing is tried again so often when the API cannot be reached.
 const RETRIES: u32 = 3;
@@ -103,6 +105,23 @@ impl Client {
         body: &impl Serialize,
     ) -> Result<T, ClientError> {
         read(send(self.request(method, path).json(body)).await?).await
+    }
+
+    /// The same with other headers; looking an image over may take as long as a build of one.
+    pub(crate) async fn send_with<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        headers: HeaderMap,
+        body: &impl Serialize,
+    ) -> Result<T, ClientError> {
+        let request = self.request(method, path).headers(headers).timeout(LONG_PATIENCE);
+        read(send(request.json(body)).await?).await
+    }
+
+    /// The headers of an answer.
+    pub(crate) async fn head(&self, path: &[&str]) -> Result<HeaderMap, ClientError> {
+        Ok(self.send_again(|| self.request(Method::HEAD, path)).await?.headers().clone())
     }
 
     /// A call with neither body nor an answer that matters.

@@ -77,6 +77,18 @@ pub(crate) async fn release_or_current(client: &Client, app: &str, named: Option
     }
 }
 
+/// Fails for an app whose dynos run slugs.
+pub(crate) async fn require_container_stack(client: &Client, app: &str) -> Result<()> {
+    let stack = client.app(app).await?.build_stack.name;
+    if stack != "container" {
+        bail!(
+            "⬢ {app} has the stack {stack}, and images are for the stack container. To change it: \
+             kigo stack:set container --app {app}"
+        );
+    }
+    Ok(())
+}
+
 /// Copies an output stream until it ends; says whether there was one.
 pub(crate) async fn print_output(context: &Context<'_>, client: &Client, url: &str) -> Result<bool> {
     let Some(stream) = client.output(url).await? else { return Ok(false) };
