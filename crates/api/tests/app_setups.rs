@@ -52,6 +52,7 @@ async fn a_setup_tells_of_its_build_its_script_and_where_to_go() {
     let success = Success {
         image: Some(Digest::from_bytes([2; 32])),
         images: BTreeMap::new(),
+        built: Vec::new(),
         checksum: Some("SHA256:00".into()),
         size: 1,
         process_types: [("web".parse().unwrap(), "x".to_owned())].into(),

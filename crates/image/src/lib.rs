@@ -34,7 +34,7 @@ pub use blobs::{Blob, BlobWriter};
 pub use collect::{Collected, Pin, Roots};
 pub use compression::Compression;
 pub use layers::Layer;
-pub use manifest::{HistoryStep, Image, ImageSpec};
+pub use manifest::{HistoryStep, Image, ImageSpec, MANIFEST};
 pub use pack::{PackError, PackOptions, Packed, pack};
 pub use store::{ImageStore, StoreError};
 pub use unpack::{Limits, Policy, Rule, TooMuch, UnpackError, UnpackOptions, Unpacked, unpack};

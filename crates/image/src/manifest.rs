@@ -14,6 +14,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::str::FromStr;
 
+/// The media type of manifests that are made here.
+pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+
 /// What an image says about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImageSpec {

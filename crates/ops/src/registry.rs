@@ -6,12 +6,15 @@
 //! goes with the app. What nothing refers to any more goes after a while ([`sweep()`]).
 
 mod blobs;
+mod built;
 mod manifests;
 mod room;
 mod sweep;
 mod uploads;
 
 pub use blobs::{blob, delete_blob, mount};
+pub use built::Built;
+pub(crate) use built::keep_built;
 pub use manifests::{
     NewManifest, delete_manifest, delete_tag, manifest, may_put, put_manifest, referrers, tags,
 };
@@ -19,7 +22,7 @@ pub use sweep::{Swept, sweep};
 pub use uploads::{begin_upload, cancel_upload, finish_upload, reserve_upload, settle_upload, upload};
 
 use crate::{Actor, Error, Ops, Result, access};
-use domain::{Repository, RepositoryId, RepositoryName};
+use domain::{App, Repository, RepositoryId, RepositoryName};
 use jiff::SignedDuration;
 use store::{Tx, Write};
 
@@ -54,6 +57,11 @@ async fn writable(tx: &mut Tx, actor: &Actor, name: &RepositoryName) -> Result<R
 /// A repository that somebody may push to; it is made if it is not there.
 async fn made(ops: &Ops, write: &mut Write, actor: &Actor, name: &RepositoryName) -> Result<Repository> {
     let app = access::write(write, actor, name.app.as_str()).await?;
+    made_for(ops, write, &app, name).await
+}
+
+/// A repository of an app; it is made if it is not there.
+async fn made_for(ops: &Ops, write: &mut Write, app: &App, name: &RepositoryName) -> Result<Repository> {
     if let Some(found) = store::registry::by_name(write, app.id, &name.rest).await? {
         return Ok(found);
     }

@@ -16,6 +16,7 @@ use image::ImageStore;
 use jiff::SignedDuration;
 use ops::Ops;
 use ops::builds::{Finished, Outcome, Success};
+use ops::registry::{Built, NewManifest};
 use planner::builds::{Waiting, pick};
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
@@ -182,7 +183,18 @@ impl Worker {
             }
             self.build(&build, cancel, &mut writer).await?
         };
-        let outcome = outcome.map_or(Outcome::Failed, |made| Outcome::Succeeded(Box::new(success(made))));
+        let outcome = match outcome {
+            Some(made) => {
+                let images = self.images.clone();
+                let looked = tokio::task::spawn_blocking(move || {
+                    let built = built(&images, &made)?;
+                    Ok::<_, Error>(success(made, built))
+                });
+                let success = looked.await.map_err(|error| Error::Panic(error.to_string()))??;
+                Outcome::Succeeded(Box::new(success))
+            }
+            None => Outcome::Failed,
+        };
         if let Some(finished) = ops::builds::finish(&self.ops, build.id, outcome).await? {
             self.say_launching(&finished, &mut writer).await?;
         }
@@ -316,11 +328,35 @@ async fn say(writer: &mut OutputWriter, line: &str) -> Result<()> {
     writer.line(line).await.map_err(Error::io("write a build's output"))
 }
 
-fn success(made: BuildOutcome) -> Success {
+/// The images of a container app, as the registry lists them.
+fn built(images: &ImageStore, made: &BuildOutcome) -> Result<Vec<Built>> {
+    let mut built = Vec::with_capacity(made.images.len());
+    for (process_type, one) in &made.images {
+        let image = images.image(&one.image)?;
+        let mut blobs = vec![(image.config, images.blob_size(&image.config)?)];
+        blobs.extend(image.layers.iter().map(|layer| (layer.digest, layer.size)));
+        let manifest = NewManifest {
+            digest: image.digest,
+            media_type: image::MANIFEST.into(),
+            size: images.blob_size(&image.digest)?,
+            config: Some(image.config),
+            artifact_type: None,
+            subject: None,
+            annotations: BTreeMap::new(),
+            blobs: blobs.iter().map(|(digest, _)| *digest).collect(),
+            manifests: Vec::new(),
+        };
+        built.push(Built { process_type: process_type.clone(), manifest, blobs });
+    }
+    Ok(built)
+}
+
+fn success(made: BuildOutcome, built: Vec<Built>) -> Success {
     let buildpacks = if made.detected { made.buildpacks } else { Vec::new() };
     Success {
         image: made.image,
         images: made.images,
+        built,
         checksum: made.checksum,
         size: made.size,
         process_types: made.process_types,

@@ -3,7 +3,7 @@
 
 use crate::BuildError;
 use domain::Digest;
-use image::{Image, ImageStore};
+use image::{Image, ImageStore, MANIFEST};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use serde::Deserialize;
 use serde_json::json;
@@ -14,8 +14,6 @@ use std::path::Path;
 
 /// The annotation by which an index names an image.
 const NAME: &str = "org.opencontainers.image.ref.name";
-
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// Bytes of an index or a manifest.
 const SMALL: u64 = 4 << 20;

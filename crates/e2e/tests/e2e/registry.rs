@@ -213,6 +213,14 @@ pub(crate) fn dockerfiles_are_built(server: &Server) -> Result<()> {
         let pushed = app.push()?.ok()?.says("Building web (web/Dockerfile)")?.says("STEP")?;
         pushed.says("Released v3")?.says("releasing")?;
         app.answers("built page by 0").await?;
+        // As on Heroku, it is in the registry, and can be released again by name.
+        let mut look = Command::new("skopeo");
+        look.args(["--insecure-policy", "inspect", "--raw", "--creds", &format!("_:{TOKEN}")]);
+        look.arg("--tls-verify=false").arg(story.place("web"));
+        Output::of(&mut look)?.ok()?.says("application/vnd.oci.image.manifest.v1+json")?;
+        let again = server.kigo(&["container:release", "web", "--app", &app.name])?.ok()?;
+        again.says("Releasing images web to")?.says("releasing")?;
+        app.answers("built page by 0").await?;
         app.heroku(&["ps:scale", "clock=1"])?.ok()?;
         app.logs_say("tick from hello from first").await?;
         app.heroku(&["run", "--exit-code", "--", "cat /srv/note"])?.ok()?.says("a note")?;

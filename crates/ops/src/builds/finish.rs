@@ -1,5 +1,6 @@
 //! The end of a build, and the release it makes.
 
+use crate::registry::{self, Built};
 use crate::releases::{self, Trigger};
 use crate::{Error, Ops, Result, accounts, config_vars, random};
 use domain::{
@@ -16,6 +17,8 @@ pub struct Success {
     pub image: Option<Digest>,
     /// What process types of a container app run.
     pub images: BTreeMap<ProcessType, TypeImage>,
+    /// The same, as the app's repositories are to have them.
+    pub built: Vec<Built>,
     /// `SHA256:<hex>` of the app layer.
     pub checksum: Option<String>,
     /// Compressed bytes of the app layer.
@@ -54,10 +57,12 @@ pub async fn finish(ops: &Ops, id: BuildId, outcome: Outcome) -> Result<Option<F
     if build.status != BuildStatus::Pending {
         return Ok(Some(finished(&mut write, build.id).await?));
     }
-    let mut made = Vec::new();
+    let (mut made, mut kept) = (Vec::new(), Vec::new());
     let mut ended = None;
     let status = match outcome {
-        Outcome::Succeeded(success) if !build.cancel_requested => {
+        Outcome::Succeeded(mut success) if !build.cancel_requested => {
+            let built = std::mem::take(&mut success.built);
+            kept = registry::keep_built(ops, &mut write, &app, built).await?;
             let user = store::accounts::by_id(&mut write, build.user).await?;
             // Who deleted their account meanwhile did want this release.
             let user = user.unwrap_or_else(|| accounts::gone(ops, build.user));
@@ -70,7 +75,7 @@ pub async fn finish(ops: &Ops, id: BuildId, outcome: Outcome) -> Result<Option<F
     };
     store::builds::finish(&mut write, id, status, ended, ops.now()).await?;
     let result = finished(&mut write, id).await?;
-    let mut lines: Vec<_> = made.into_iter().flat_map(|made| made.lines).collect();
+    let mut lines: Vec<_> = made.into_iter().flat_map(|made| made.lines).chain(kept).collect();
     lines.push(if status == BuildStatus::Succeeded {
         "Build succeeded".into()
     } else {

@@ -2,9 +2,9 @@
 
 use super::{made, readable, room, writable};
 use crate::{Actor, Error, Ops, Result};
-use domain::{Digest, Manifest, Reference, RepositoryName, Tag};
+use domain::{Digest, Manifest, Reference, Repository, RepositoryName, Tag};
 use std::collections::BTreeMap;
-use store::registry as rows;
+use store::{Write, registry as rows};
 
 /// A manifest to be put, as far as it was understood.
 #[derive(Clone, Debug)]
@@ -42,9 +42,8 @@ pub async fn put_manifest(
     tags: &[Tag],
 ) -> Result<()> {
     let mut write = ops.store().write().await?;
-    let repository = made(ops, &mut write, actor, name).await?;
-    room::for_manifest(ops, &mut write, &repository, &new.digest, new.size).await?;
-    let repository = repository.id;
+    let whole = made(ops, &mut write, actor, name).await?;
+    let repository = whole.id;
     for (parts, what) in [(&new.blobs, "blob"), (&new.manifests, "manifest")] {
         for part in parts {
             let there = if what == "blob" {
@@ -59,7 +58,21 @@ pub async fn put_manifest(
             }
         }
     }
-    check_number(ops, &mut write, repository, &new.digest, tags).await?;
+    put(ops, &mut write, &whole, new, tags).await?;
+    Ok(write.commit().await?)
+}
+
+/// Puts a manifest whose parts are there, and points tags at it.
+pub(super) async fn put(
+    ops: &Ops,
+    write: &mut Write,
+    repository: &Repository,
+    new: NewManifest,
+    tags: &[Tag],
+) -> Result<()> {
+    room::for_manifest(ops, write, repository, &new.digest, new.size).await?;
+    let repository = repository.id;
+    check_number(ops, write, repository, &new.digest, tags).await?;
     let now = ops.now();
     let parts: Vec<_> = new.blobs.iter().chain(&new.manifests).copied().collect();
     let manifest = Manifest {
@@ -73,20 +86,20 @@ pub async fn put_manifest(
         annotations: new.annotations,
         touched_at: now,
     };
-    rows::manifests::put(&mut write, &manifest, &parts).await?;
+    rows::manifests::put(write, &manifest, &parts).await?;
     for tag in tags {
-        let before = rows::tags::put(&mut write, repository, tag, &new.digest, now).await?;
+        let before = rows::tags::put(write, repository, tag, &new.digest, now).await?;
         if let Some(before) = before.filter(|before| *before != new.digest) {
             // Its time without a tag begins now.
-            rows::manifests::touch(&mut write, repository, &before, now).await?;
+            rows::manifests::touch(write, repository, &before, now).await?;
         }
     }
-    Ok(write.commit().await?)
+    Ok(())
 }
 
 async fn check_number(
     ops: &Ops,
-    write: &mut store::Write,
+    write: &mut Write,
     repository: domain::RepositoryId,
     digest: &Digest,
     tags: &[Tag],

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::builds::{self, Create, CreateFromBlob};
-use domain::{BuildStatus, BuildpackRef, ReleaseStatus};
+use crate::registry::{Built, NewManifest};
+use domain::{BuildStatus, BuildpackRef, Reference, ReleaseStatus, RepositoryName, Tag, TypeImage};
 
 fn from_url(url: &str) -> Create {
     Create { source_url: url.into(), ..Default::default() }
@@ -292,4 +293,51 @@ async fn a_build_of_a_deleted_account_still_releases() {
     let ended = builds::finish(&world.ops, build.id, done).await.unwrap().unwrap();
     assert_eq!(ended.release.unwrap().status, ReleaseStatus::Succeeded);
     assert_eq!(world.ledger(&app).await.len(), 3);
+}
+
+#[tokio::test]
+async fn what_was_built_from_a_dockerfile_is_in_the_registry() {
+    let settings = Settings { max_registry_bytes: 1000, ..Settings::default() };
+    let world = World::with(settings).await;
+    let app = world.app("shop").await;
+    let built = |name: &str, image: u8, layer: u64| Built {
+        process_type: name.parse().unwrap(),
+        manifest: NewManifest {
+            digest: digest(image),
+            media_type: "application/vnd.oci.image.manifest.v1+json".into(),
+            size: 100,
+            config: Some(digest(image + 100)),
+            artifact_type: None,
+            subject: None,
+            annotations: BTreeMap::new(),
+            blobs: vec![digest(image + 100), digest(50)],
+            manifests: Vec::new(),
+        },
+        blobs: vec![(digest(image + 100), 10), (digest(50), layer)],
+    };
+    let deploy = async |built: Vec<Built>| {
+        let images = built.iter().map(|one| {
+            let image = TypeImage { image: one.manifest.digest, own_command: true };
+            (one.process_type.clone(), image)
+        });
+        let images = images.collect();
+        world.finish(&app, Success { image: None, images, built, ..success(&[("web", "x")]) }).await;
+        world.said()
+    };
+    deploy(vec![built("web", 1, 500)]).await;
+    let latest = async |name: &str| {
+        let name = RepositoryName::parse(name).unwrap();
+        let tag = Reference::Tag(Tag::parse("latest").unwrap());
+        crate::registry::manifest(&world.ops, &world.admin, &name, &tag).await.map(|found| found.digest)
+    };
+    assert_eq!(latest("shop/web").await.unwrap(), digest(1));
+    // The layer that is there counts once; another repository's do not fit.
+    let said = deploy(vec![built("web", 2, 500), built("worker", 3, 500)]).await;
+    assert_eq!(latest("shop/web").await.unwrap(), digest(2));
+    latest("shop/worker").await.unwrap_err();
+    let note = "The image is released, but not kept as shop/worker in the registry: The repositories of this";
+    assert!(said.iter().any(|line| line.starts_with(note)), "{said:#?}");
+    // Nor is one whose process type cannot be a repository's name, and that is no failure.
+    let said = deploy(vec![built("Clock", 4, 1)]).await;
+    assert!(said.iter().any(|line| line.contains("not kept as shop/Clock")), "{said:#?}");
 }

@@ -201,6 +201,7 @@ fn success(list: &[(&str, &str)]) -> Success {
     Success {
         image: Some(digest(2)),
         images: BTreeMap::new(),
+        built: Vec::new(),
         checksum: Some("SHA256:00".into()),
         size: 1000,
         process_types: types(list),
