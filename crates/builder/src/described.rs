@@ -5,6 +5,7 @@
 //! knows; other builds tell of it and go on.
 
 use crate::detect::{self, Buildpack};
+use crate::images::setup::Setup;
 use crate::output::Output;
 use crate::project_toml::{self, ProjectToml};
 use crate::work::Work;
@@ -41,7 +42,19 @@ pub(crate) fn of_source(builder: &Builder, source: Digest) -> Result<Option<AppJ
     let work = Work::create(&builder.data, BuildId::new())
         .map_err(BuildError::system("making a working directory"))?;
     source::unpack_into(builder, source, &work.source())?;
-    read(&work.source())
+    for_setup(&work.source())
+}
+
+/// What a setup goes by: `app.json`, completed by what a `heroku.yml` says about setups.
+pub(crate) fn for_setup(tree: &Path) -> Result<Option<AppJsonResult>, BuildError> {
+    let mut parsed = match read(tree)? {
+        Some(Err(error)) => return Ok(Some(Err(error))),
+        read => read.and_then(Result::ok),
+    };
+    if let Some(setup) = Setup::read(tree)? {
+        setup.complete(&mut parsed.get_or_insert_default().app_json);
+    }
+    Ok(parsed.map(Ok))
 }
 
 /// Chooses the buildpacks: those the request names, else those of `app.json`, else those of

@@ -9,6 +9,7 @@ mod bases;
 mod layout;
 pub(crate) mod mirrors;
 mod plan;
+pub(crate) mod setup;
 
 use crate::build::{Context, blocking};
 use crate::container::{self, Phase, Pipe};
@@ -24,6 +25,9 @@ use std::path::Path;
 
 /// The stack of apps whose images are built here.
 pub(crate) const STACK: &str = "container";
+
+/// What says how they are built.
+const FILE: &str = "heroku.yml";
 
 /// What these apps are called when they cannot be built.
 const KIND: &str = "Docker";
@@ -116,8 +120,13 @@ pub(crate) async fn build(context: &mut Context<'_>) -> Result<BuildOutcome, Bui
     })
 }
 
+/// What is wrong, without the picture of where that some parsers add.
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().trim_end_matches('.').to_owned()
+}
+
 fn read_plan(tree: &Path) -> Result<Plan, BuildError> {
-    if let Some(text) = source::read_file(tree, "heroku.yml")? {
+    if let Some(text) = source::read_file(tree, FILE)? {
         return Plan::parse(&String::from_utf8_lossy(&text)).map_err(failed);
     }
     if source::has_file(tree, "Dockerfile") {

@@ -1,7 +1,7 @@
 //! What a container app wants built and run: `heroku.yml` (Dev Center, "Building Docker Images with
 //! heroku.yml"), or a `Dockerfile` in the root, which is `web`'s.
 
-use crate::images::ImagesError;
+use crate::images::{ImagesError, first_line};
 use domain::ProcessType;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -99,9 +99,10 @@ enum Commands {
     List(Vec<String>),
 }
 
+/// A value that may be written without quotes.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Scalar {
+pub(super) enum Scalar {
     Text(String),
     Bool(bool),
     Integer(i64),
@@ -109,7 +110,7 @@ enum Scalar {
 }
 
 impl Scalar {
-    fn text(self) -> String {
+    pub(super) fn text(self) -> String {
         match self {
             Self::Text(text) => text,
             Self::Bool(value) => value.to_string(),
@@ -212,11 +213,6 @@ fn resolve(
     };
     let command = command.map(|command| command.trim().to_owned()).filter(|command| !command.is_empty());
     Ok(Run { image, command, implied: false })
-}
-
-/// What is wrong, without the picture of where that some parsers add.
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]

@@ -120,7 +120,16 @@ pub(crate) fn what_fails_is_told(server: &Server) -> Result<()> {
         let setup = ended(server, &id).await?;
         ensure!(setup["status"] == "failed", "{setup}");
         ensure!(setup["postdeploy"] == json!({"output": "no luck\n", "exit_code": 3}), "{setup}");
-        for name in ["wanting", "luckless"] {
+        // A heroku.yml has a say as well.
+        std::fs::create_dir_all(server.folder("manifest"))?;
+        std::fs::write(
+            server.folder("manifest").join("heroku.yml"),
+            "setup: {addons: [{plan: heroku-redis}]}",
+        )?;
+        let id = set_up(server, "manifest", &json!({}), json!({})).await?;
+        let setup = ended(server, &id).await?;
+        ensure!(setup["manifest_errors"].to_string().contains("heroku-redis cannot be made"), "{setup}");
+        for name in ["wanting", "luckless", "manifest"] {
             server.heroku(&["info", "--app", name])?.ok()?;
         }
         Ok(())
