@@ -26,13 +26,10 @@ pub(crate) async fn run(context: &Context<'_>, args: Args) -> Result<Ending> {
         images.push((process_type, Some(digest)));
     }
     let types: Vec<&str> = images.iter().map(|(name, _)| name.as_str()).collect();
-    let before = client.releases(&app, 1).await?.first().map_or(0, |release| release.version);
     let action = context.printer.action(format!("Releasing images {} to ⬢ {app}", types.join(",")));
     client.images_release(&app, images).await?;
-    let release = client.releases(&app, 1).await?.into_iter().next();
-    let Some(release) = release.filter(|release| release.version > before) else {
-        action.done_with("nothing has changed");
-        return Ok(Ending::Done);
+    let Some(release) = client.releases(&app, 1).await?.into_iter().next() else {
+        bail!("⬢ {app} has no release; it may have been destroyed.");
     };
     action.done_with(format!("v{}", release.version));
     if let Some(url) = &release.output_stream_url {

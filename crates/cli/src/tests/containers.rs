@@ -125,7 +125,7 @@ async fn images_are_released_and_removed() {
     assert!(said.contains("Nothing was pushed for worker yet. Run kigo container:push worker"), "{said}");
     assert!(!api.was_called("PATCH /apps/my-app/formation"));
     let (_, err) = api.ok(&["container:release", "web", "-a", "my-app"]).await;
-    assert_eq!(err, "Releasing images web to ⬢ my-app... done, nothing has changed\n");
+    assert_eq!(err, "Releasing images web to ⬢ my-app... done, v3\n");
     let sent = |image: Value| json!({ "updates": [{ "type": "web", "docker_image": image }] });
     assert_eq!(api.sent("PATCH /apps/my-app/formation"), sent(json!(digest)));
     let (_, err) = api.ok(&["container:rm", "web", "-a", "my-app"]).await;

@@ -66,6 +66,7 @@ async fn measure(server: &Server, local: &Path, language: &Language) -> Result<(
     let bare = bare_app(server, local, language)?;
     // Makes what all apps share.
     let first = Push::of(&bare)?.took;
+    stop(&bare).await?;
     let mut figures = Figures::default();
     for round in 0..ROUNDS {
         let kigo_first = round % 2 == 0;
@@ -86,17 +87,21 @@ async fn measure(server: &Server, local: &Path, language: &Language) -> Result<(
 async fn ours(figures: &mut Figures, server: &Server, language: &Language, name: &str) -> Result<()> {
     let app = example(server, language, name)?;
     figures.cold.push(Push::of(&app)?.took);
-    // A dyno would take processor time from the builds to come.
-    let path = format!("/apps/{name}/formation/web");
-    let (status, body) = server.api("PATCH", &path, Some(json!({ "quantity": 0 }))).await?;
-    ensure!(status == 200, "{status} {body}");
-    app.up(&[]).await?;
+    stop(&app).await?;
     change(language, &app.checkout, &app.checkout)?;
     app.commit("change")?;
     figures.warm.push(Push::of(&app)?.took);
     app.commit("nothing new")?;
     figures.same.push(Push::of(&app)?.took);
     remove(server, name).await
+}
+
+/// Stops the app's dyno: it would take processor time from the builds to come.
+async fn stop(app: &App<'_>) -> Result<()> {
+    let path = format!("/apps/{}/formation/web", app.name);
+    let (status, body) = app.server.api("PATCH", &path, Some(json!({ "quantity": 0 }))).await?;
+    ensure!(status == 200, "{status} {body}");
+    app.up(&[]).await
 }
 
 /// The bare commands once more, with nothing cached at first.
@@ -140,9 +145,7 @@ fn bare_app<'a>(server: &'a Server, local: &Path, language: &Language) -> Result
     let list = [language.buildpack.to_owned(), format!("file://{}", buildpack.display())];
     let list = list.map(|url| json!({ "url": url }));
     app.write("app.json", &json!({ "buildpacks": list }).to_string())?;
-    // Nothing of it is to run.
-    app.write("Procfile", "other: true\n")?;
-    app.commit("no web")?;
+    app.commit("with the bare commands")?;
     Ok(app)
 }
 
