@@ -96,6 +96,7 @@ fn write(context: &Context<'_>) -> Result<(), BuildError> {
         ("python-common.sh", include_str!("python/common.sh")),
         ("python-prepare.sh", include_str!("python/prepare.sh")),
         ("python.sh", include_str!("python/build.sh")),
+        ("python-compile.py", include_str!("python/compile.py")),
         ("python-install.sh", include_str!("python/install.sh")),
         ("python-profile.sh", include_str!("python/profile.sh")),
         ("python-gunicorn.sh", include_str!("python/gunicorn.sh")),

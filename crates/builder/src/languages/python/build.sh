@@ -16,7 +16,7 @@ is_same() { cmp --quiet "/tmp/environment.$1" "/tmp/environment.$2"; }
 
 # Compiles what is not compiled. The hash of a source tells whether it is still the same: files of
 # layers do not keep their times.
-compile() { "$place/bin/python" -m compileall -q -j 0 --invalidation-mode checked-hash "$place/lib" > /dev/null 2>&1; }
+compile() { "$place/bin/python" /kigo/python-compile.py "$place/lib" > /dev/null 2>&1; }
 
 has_module() {
     "$place/bin/python" -c "import importlib.util, sys; sys.exit(importlib.util.find_spec('$1') is None)" 2> /dev/null

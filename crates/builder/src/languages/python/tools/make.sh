@@ -10,8 +10,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_PROGRESS_BAR=off PIP_N
 install_pins() {
     local python=$1
     shift
-    "$python" "$pip" install --quiet --require-hashes "$@" -r /kigo/pins.txt
+    "$python" "$pip" install --quiet --no-compile --require-hashes "$@" -r /kigo/pins.txt
 }
+
+# Files of layers do not keep their times, by which Python would tell that what is compiled is current:
+# it would compile the package manager anew whenever it starts.
+compile() { "$1" -m compileall -q -j 0 --invalidation-mode checked-hash "$2" > /dev/null; }
 
 step install
 case $KIGO_TOOL in
@@ -19,11 +23,13 @@ case $KIGO_TOOL in
     pip)
         "$KIGO_PYTHON" -m venv --without-pip "$KIGO_PLACE" || exit $?
         indented install_pins "$KIGO_PLACE/bin/python" || exit $?
+        compile "$KIGO_PLACE/bin/python" "$KIGO_PLACE/lib"
         ;;
     *)
         # A link to the one program keeps the others out of PATH.
         "$KIGO_PYTHON" -m venv --without-pip "$KIGO_PLACE/venv" || exit $?
         indented install_pins "$KIGO_PLACE/venv/bin/python" || exit $?
+        compile "$KIGO_PLACE/venv/bin/python" "$KIGO_PLACE/venv/lib"
         mkdir "$KIGO_PLACE/bin" && ln -s "../venv/bin/$KIGO_TOOL" "$KIGO_PLACE/bin/$KIGO_TOOL" || exit 1
         ;;
 esac
