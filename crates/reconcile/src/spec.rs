@@ -149,6 +149,9 @@ fn of_slug(
         limits: limits(dyno.size, settings),
         terminal,
         mounts: Vec::new(),
+        volumes: Vec::new(),
+        address: None,
+        reach: Vec::new(),
         watch_port: dyno.port,
         time_limit: dyno.time_limit.map(|seconds| Duration::from_secs(seconds.into())),
     }
