@@ -14,6 +14,7 @@ use std::process::Command;
 const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("wire", &[]),
+    ("addons", &["domain"]),
     ("planner", &["domain"]),
     ("engine", &["domain"]),
     ("router", &["domain"]),
@@ -24,8 +25,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("builder", &["domain", "engine", "image"]),
     ("store", &["domain"]),
     ("engine-local", &["domain", "engine", "container", "image"]),
-    ("ops", &["domain", "store"]),
-    ("reconcile", &["domain", "planner", "store", "ops", "engine", "builder", "image", "logs"]),
+    ("ops", &["domain", "store", "addons"]),
+    ("reconcile", &["domain", "addons", "planner", "store", "ops", "engine", "builder", "image", "logs"]),
     ("api", &["domain", "wire", "ops", "logs"]),
     ("git", &["domain", "ops"]),
     ("registry", &["domain", "ops", "image"]),

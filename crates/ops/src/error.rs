@@ -29,6 +29,16 @@ pub enum Error {
     /// 422 `invalid_params`.
     #[error("{0}")]
     InvalidParams(String),
+    /// 422 `multiple_matches`: several things could be meant.
+    #[error("{0}")]
+    MultipleMatches(String),
+    /// 423 `confirmation_required`: it is done for who repeats the name of the app.
+    #[error("{message}")]
+    ConfirmationRequired {
+        /// What is to be repeated.
+        name: String,
+        message: String,
+    },
     /// 429 `rate_limit`.
     #[error("Your account reached the API rate limit. Please wait a few minutes before making new requests.")]
     RateLimit,
@@ -83,7 +93,8 @@ impl Error {
             Self::Forbidden(_) => 403,
             Self::NotFound { .. } => 404,
             Self::Conflict(_) => 409,
-            Self::InvalidParams(_) => 422,
+            Self::InvalidParams(_) | Self::MultipleMatches(_) => 422,
+            Self::ConfirmationRequired { .. } => 423,
             Self::RateLimit => 429,
             Self::Internal(_) => 500,
             Self::DiskFull => 507,
@@ -99,6 +110,8 @@ impl Error {
             Self::NotFound { .. } => "not_found",
             Self::Conflict(_) => "conflict",
             Self::InvalidParams(_) => "invalid_params",
+            Self::MultipleMatches(_) => "multiple_matches",
+            Self::ConfirmationRequired { .. } => "confirmation_required",
             Self::RateLimit => "rate_limit",
             Self::Internal(_) => "internal_server_error",
             Self::DiskFull => "insufficient_storage",
