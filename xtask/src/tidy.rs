@@ -27,7 +27,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("engine-local", &["domain", "engine", "container", "image"]),
     ("ops", &["domain", "store", "addons"]),
     ("reconcile", &["domain", "addons", "planner", "store", "ops", "engine", "builder", "image", "logs"]),
-    ("api", &["domain", "wire", "ops", "logs"]),
+    ("api", &["domain", "addons", "wire", "ops", "logs"]),
     ("git", &["domain", "ops"]),
     ("registry", &["domain", "ops", "image"]),
     ("client", &["domain", "wire"]),
