@@ -3,6 +3,7 @@
 
 mod vars;
 
+pub use vars::reach;
 pub(crate) use vars::refresh;
 
 use crate::addons::{self, AddonInfo};

@@ -29,9 +29,6 @@ pub enum Error {
     /// 422 `invalid_params`.
     #[error("{0}")]
     InvalidParams(String),
-    /// 422 `multiple_matches`: several things could be meant.
-    #[error("{0}")]
-    MultipleMatches(String),
     /// 423 `confirmation_required`: it is done for who repeats the name of the app.
     #[error("{message}")]
     ConfirmationRequired {
@@ -93,7 +90,7 @@ impl Error {
             Self::Forbidden(_) => 403,
             Self::NotFound { .. } => 404,
             Self::Conflict(_) => 409,
-            Self::InvalidParams(_) | Self::MultipleMatches(_) => 422,
+            Self::InvalidParams(_) => 422,
             Self::ConfirmationRequired { .. } => 423,
             Self::RateLimit => 429,
             Self::Internal(_) => 500,
@@ -110,7 +107,6 @@ impl Error {
             Self::NotFound { .. } => "not_found",
             Self::Conflict(_) => "conflict",
             Self::InvalidParams(_) => "invalid_params",
-            Self::MultipleMatches(_) => "multiple_matches",
             Self::ConfirmationRequired { .. } => "confirmation_required",
             Self::RateLimit => "rate_limit",
             Self::Internal(_) => "internal_server_error",

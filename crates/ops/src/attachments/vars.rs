@@ -4,7 +4,8 @@ use crate::releases::{self, Trigger};
 use crate::{Error, Ops, Result};
 use ::addons::Place;
 use domain::{Account, AddonState, App, AppId, ConfigVars};
-use store::Write;
+use std::net::SocketAddrV4;
+use store::{Tx, Write};
 
 /// Brings an app's attached config vars up to date. If that changes them, a release is made for each of
 /// `descriptions`, all with the new ones. Returns what the app's log is to say.
@@ -53,4 +54,20 @@ async fn current(ops: &Ops, write: &mut Write, app: AppId) -> Result<ConfigVars>
         vars.0.extend(given.map_err(|error| Error::Internal(Box::new(error)))?);
     }
     Ok(vars)
+}
+
+/// Where the add-ons are that an app is attached to: what its dynos are to be let through to.
+pub async fn reach(ops: &Ops, tx: &mut Tx, app: AppId) -> Result<Vec<SocketAddrV4>> {
+    let mut reach = Vec::new();
+    for attachment in store::attachments::of_app(tx, app).await? {
+        let Some(addon) = store::addons::by_id(tx, attachment.addon).await? else { continue };
+        let Some(instance) = addon.instance else { continue };
+        let Some(instance) = store::instances::by_id(tx, instance).await? else { continue };
+        let service = ops.settings().catalog.service(&addon.service);
+        let port = service.and_then(|service| service.run.as_ref()).map(|run| run.port);
+        reach.extend(port.map(|port| SocketAddrV4::new(instance.address, port)));
+    }
+    reach.sort_unstable();
+    reach.dedup();
+    Ok(reach)
 }
