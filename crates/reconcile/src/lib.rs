@@ -229,6 +229,7 @@ impl Starter {
     fn all(&mut self, settings: &Arc<Settings>) {
         let Deps { ops, engine, builder, images, logs, outputs, routing } = self.deps.clone();
         let collected = Collected::new();
+        let swept = CancellationToken::new();
         let publisher = routes::Publisher::new(ops.clone(), routing, Arc::new(settings.dynos.clone()));
 
         let nudge =
@@ -307,6 +308,7 @@ impl Starter {
             children: self.children.clone(),
             running: std::collections::HashMap::new(),
             closed: false,
+            swept: swept.clone(),
         };
         self.start(builds, nudge);
 
@@ -318,6 +320,7 @@ impl Starter {
                 engine.clone(),
                 builder.clone(),
                 settings.data.clone(),
+                swept.clone(),
             ),
             settings: settings.addons,
             nudge: nudge.clone(),

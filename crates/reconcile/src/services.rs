@@ -11,9 +11,9 @@ mod task;
 use crate::Build;
 use crate::driver::{Loop, Nudge, Turn};
 use crate::error::{Error, Result, chain};
-use addons::{Definition, Plan as Offer};
+use addons::{Definition, Plan as Offer, Running};
 use async_trait::async_trait;
-use domain::{Addon, AddonId, AddonState, Instance, InstanceId};
+use domain::{Addon, AddonId, AddonState, Digest, Instance, InstanceId};
 use engine::{Engine, Observation, Status};
 use ops::Ops;
 use planner::addons::{Action, Seen, Settings, World, plan, retry_at};
@@ -52,11 +52,19 @@ pub(crate) struct Worker {
     /// The data directory.
     pub(crate) data: PathBuf,
     pub(crate) turns: Arc<Semaphore>,
+    /// Cancelled once what an earlier server was building is gone: what is built before goes, too.
+    pub(crate) swept: CancellationToken,
 }
 
 impl Worker {
-    pub(crate) fn new(ops: Ops, engine: Arc<dyn Engine>, builder: Arc<dyn Build>, data: PathBuf) -> Self {
-        Self { ops, engine, builder, data, turns: Arc::new(Semaphore::new(HOOKS)) }
+    pub(crate) fn new(
+        ops: Ops,
+        engine: Arc<dyn Engine>,
+        builder: Arc<dyn Build>,
+        data: PathBuf,
+        swept: CancellationToken,
+    ) -> Self {
+        Self { ops, engine, builder, data, turns: Arc::new(Semaphore::new(HOOKS)), swept }
     }
 }
 
@@ -261,6 +269,11 @@ impl Worker {
         Ok((definition, Some(found)))
     }
 
+    async fn image(&self, run: &Running) -> Result<Digest> {
+        self.swept.cancelled().await;
+        Ok(self.builder.service_image(&run.packages).await?)
+    }
+
     fn volume(&self, id: InstanceId) -> PathBuf {
         self.data.join("volumes").join(id.to_string())
     }
@@ -270,7 +283,7 @@ impl Worker {
         let run = definition.run.as_ref().ok_or_else(|| {
             Error::Service(format!("the definition of {} does not say how it runs", instance.service))
         })?;
-        let image = self.builder.service_image(&run.packages).await?;
+        let image = self.image(run).await?;
         let volume = self.volume(instance.id).join("disk.img");
         let spec = spec::instance(instance, definition, run, offer, image, volume);
         Ok(self.engine.start(spec).await?)
@@ -303,7 +316,7 @@ impl Worker {
             (script, instance, &definition.run, offer)
         {
             let _turn = self.turns.acquire().await.map_err(|_| Error::Service("the server ends".into()))?;
-            let image = self.builder.service_image(&run.packages).await?;
+            let image = self.image(run).await?;
             let mut tx = self.ops.store().read().await?;
             let credentials = store::credentials::of_addon(&mut tx, addon.id).await?;
             drop(tx);

@@ -160,8 +160,13 @@ async fn instance(
 ) -> Result<Option<InstanceId>> {
     let Some(run) = &service.run else { return Ok(None) };
     if plan.shared
-        && let Some(shared) = store::instances::shared(write, &service.name).await?
+        && let Some(mut shared) = store::instances::shared(write, &service.name).await?
     {
+        if shared.failures > 0 {
+            // Who asks now is not refused for what went wrong before.
+            (shared.failures, shared.retry_at) = (0, None);
+            store::instances::update(write, &shared).await?;
+        }
         return Ok(Some(shared.id));
     }
     let instance = Instance {
