@@ -321,10 +321,10 @@ impl Starter {
                 builder.clone(),
                 settings.data.clone(),
                 swept.clone(),
+                self.shutdown.clone(),
             ),
             settings: settings.addons,
             nudge: nudge.clone(),
-            shutdown: self.shutdown.clone(),
             children: self.children.clone(),
             at_work: services::AtWork::default(),
         };

@@ -38,7 +38,6 @@ pub(crate) struct Services {
     pub(crate) worker: Worker,
     pub(crate) settings: Settings,
     pub(crate) nudge: Nudge,
-    pub(crate) shutdown: CancellationToken,
     pub(crate) children: TaskTracker,
     pub(crate) at_work: AtWork,
 }
@@ -54,6 +53,7 @@ pub(crate) struct Worker {
     pub(crate) turns: Arc<Semaphore>,
     /// Cancelled once what an earlier server was building is gone: what is built before goes, too.
     pub(crate) swept: CancellationToken,
+    pub(crate) shutdown: CancellationToken,
 }
 
 impl Worker {
@@ -63,8 +63,9 @@ impl Worker {
         builder: Arc<dyn Build>,
         data: PathBuf,
         swept: CancellationToken,
+        shutdown: CancellationToken,
     ) -> Self {
-        Self { ops, engine, builder, data, turns: Arc::new(Semaphore::new(HOOKS)), swept }
+        Self { ops, engine, builder, data, turns: Arc::new(Semaphore::new(HOOKS)), swept, shutdown }
     }
 }
 
@@ -101,7 +102,7 @@ impl Loop for Services {
         let found = plan(&self.settings, &world, self.worker.ops.now());
         self.forget_failures(&world, &observed).await?;
         let mut failures = Vec::new();
-        if !self.shutdown.is_cancelled() {
+        if !self.worker.shutdown.is_cancelled() {
             for action in &found.actions {
                 // What fails for one must neither stop nor delay the others.
                 if let Err(error) = self.apply(*action, &world).await {
@@ -270,7 +271,10 @@ impl Worker {
     }
 
     async fn image(&self, run: &Running) -> Result<Digest> {
-        self.swept.cancelled().await;
+        tokio::select! {
+            () = self.swept.cancelled() => {}
+            () = self.shutdown.cancelled() => return Err(Error::Service("the server ends".into())),
+        }
         Ok(self.builder.service_image(&run.packages).await?)
     }
 

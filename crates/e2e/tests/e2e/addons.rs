@@ -62,7 +62,7 @@ pub(crate) fn postgres_and_redis(server: &Server) -> Result<()> {
             ensure!(list.contains(words), "no {words:?} in {list}");
         }
         let info = app.heroku(&["addons:info", "REDIS"])?.ok()?.stdout;
-        ensure!(info.contains("heroku-redis:mini") && info.contains("$3.00"), "{info}");
+        ensure!(info.contains("heroku-redis:mini") && info.contains("$3/month"), "{info}");
         let rows = app.heroku(&["pg:psql", "--command", "SELECT count(*) FROM visits"])?.ok()?.stdout;
         ensure!(rows.lines().any(|line| line.trim() == "2"), "{rows}");
 
@@ -89,7 +89,7 @@ async fn shared(server: &Server, app: &App<'_>) -> Result<()> {
     ensure!(env.contains(&place), "{env}");
 
     let refused = app.heroku(&["addons:destroy", "shelf-keys", "--confirm", &app.name])?;
-    ensure!(refused.all().contains("also attached to shelf-reader"), "{}", refused.all());
+    ensure!(refused.status != 0 && refused.all().contains("shelf-reader"), "{}", refused.all());
     other.heroku(&["addons:detach", "SHARED"])?.ok()?;
     let gone = other.heroku(&["config"])?.ok()?.stdout;
     ensure!(!gone.contains("SHARED_URL"), "{gone}");

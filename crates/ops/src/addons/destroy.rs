@@ -23,7 +23,8 @@ pub async fn destroy(ops: &Ops, actor: &Actor, app: &str, identity: &str, force:
     let others = others(&mut write, &addon).await?;
     if !others.is_empty() && !force {
         return Err(Error::invalid(format!(
-            "{} is also attached to {}. Detach it there first, or destroy it with --force.",
+            // The official CLI adds a full stop.
+            "{} is also attached to {}. Detach it there first, or destroy it with --force",
             addon.name,
             others.join(", ")
         )));
