@@ -89,7 +89,7 @@ async fn shared(server: &Server, app: &App<'_>) -> Result<()> {
     ensure!(env.contains(&place), "{env}");
 
     let refused = app.heroku(&["addons:destroy", "shelf-keys", "--confirm", &app.name])?;
-    ensure!(refused.status != 0 && refused.all().contains("shelf-reader"), "{}", refused.all());
+    ensure!(refused.code != 0 && refused.all().contains("shelf-reader"), "{}", refused.all());
     other.heroku(&["addons:detach", "SHARED"])?.ok()?;
     let gone = other.heroku(&["config"])?.ok()?.stdout;
     ensure!(!gone.contains("SHARED_URL"), "{gone}");
