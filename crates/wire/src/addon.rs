@@ -20,8 +20,8 @@ pub struct Addon {
     pub plan: Plan,
     /// The add-on's id at its provider; here the same.
     pub provider_id: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub provision_message: Option<String>,
+    /// Empty if there is nothing to tell.
+    pub provision_message: String,
     /// `provisioning`, `provisioned` or `deprovisioned`.
     pub state: String,
     pub web_url: Option<String>,

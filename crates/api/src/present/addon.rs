@@ -25,7 +25,7 @@ pub(crate) fn addon(catalog: &Catalog, info: &AddonInfo) -> Addon {
         name: addon.name.clone(),
         plan,
         provider_id: addon.id.to_string(),
-        provision_message: addon.failure.clone(),
+        provision_message: addon.failure.clone().unwrap_or_default(),
         state: addon.state.shown().into(),
         web_url: None,
         created_at: addon.created_at.into(),
