@@ -37,6 +37,9 @@ struct Mixed {
 const ALLOW: &str = r#""allow""#;
 const REFUSE: &str = r#"{"errno": 1}"#;
 const UNKNOWN: &str = r#"{"errno": 38}"#;
+/// EAFNOSUPPORT, as a kernel answers that was built without: programs then do without, where EPERM
+/// makes some give up, such as those that add users and want the audit channel to hear of it.
+const NO_FAMILY: &str = r#"{"errno": 97}"#;
 
 /// Of containers with any power.
 const MIXED: &[Mixed] = &[
@@ -55,7 +58,7 @@ const MIXED: &[Mixed] = &[
     },
     Mixed {
         name: "socket",
-        matching: REFUSE,
+        matching: NO_FAMILY,
         otherwise: ALLOW,
         conditions: &[
             // Families other than UNIX, INET, INET6 and NETLINK: rarely tended kernel code.

@@ -24,6 +24,7 @@ pub(crate) const TESTS: &[Need] = &[
     ("crun", "crun"),
     ("node", "nodejs"),
     ("npm", "npm"),
+    ("psql", "postgresql-client"),
     ("python3", "python3"),
     ("runc", "runc"),
     ("skopeo", "skopeo"),

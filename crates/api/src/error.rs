@@ -115,9 +115,12 @@ impl From<ops::Error> for ApiError {
             tracing::error!("answered 507: the disk is full");
         }
         let answer = Self::new(status, error.id(), error.to_string());
-        match error.resource() {
-            Some(resource) => answer.with("resource", resource),
-            None => answer,
+        match &error {
+            ops::Error::ConfirmationRequired { name, .. } => answer.with("name", name.as_str()),
+            _ => match error.resource() {
+                Some(resource) => answer.with("resource", resource),
+                None => answer,
+            },
         }
     }
 }
@@ -139,10 +142,15 @@ impl std::fmt::Display for Chain<'_> {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let asked = self.body.more.get("name").filter(|_| self.status == StatusCode::LOCKED);
+        let confirmation = asked.and_then(Value::as_str).and_then(|name| HeaderValue::from_str(name).ok());
         let mut response = (self.status, axum::Json(self.body)).into_response();
         if self.status == StatusCode::UNAUTHORIZED {
             let realm = HeaderValue::from_static("Basic realm=\"Kigo\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, realm);
+        }
+        if let Some(name) = confirmation {
+            response.headers_mut().insert("x-confirmation-required", name);
         }
         response
     }

@@ -2,6 +2,9 @@
 //! operation, give back the wire's shape.
 
 pub(crate) mod account;
+pub(crate) mod addon_attachments;
+pub(crate) mod addon_services;
+pub(crate) mod addons;
 pub(crate) mod app_features;
 pub(crate) mod app_setups;
 pub(crate) mod apps;

@@ -1,6 +1,7 @@
 //! From Kigo's words to the Platform API's shapes, one function a resource. They decide nothing.
 
 mod account;
+mod addon;
 mod app;
 mod app_setup;
 mod build;
@@ -9,6 +10,7 @@ mod place;
 mod release;
 
 pub(crate) use account::{account, authorization, collaborator, key, session};
+pub(crate) use addon::{addon, attachment, plan, region_capability, service as addon_service};
 pub(crate) use app::{app, buildpacks, domain, feature, log_drain};
 pub(crate) use app_setup::app_setup;
 pub(crate) use build::{build, slug, source};

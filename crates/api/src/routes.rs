@@ -1,9 +1,9 @@
 //! The table of contents: every path, and the layers that requests to it pass.
 
 use crate::handlers::{
-    account, app_features, app_setups, apps, authorizations, buildpacks, builds, collaborators, config_vars,
-    domains, dynos, empty, formation, keys, log_drains, log_sessions, places, registry, releases, sessions,
-    slugs, sources, status,
+    account, addon_attachments, addon_services, addons, app_features, app_setups, apps, authorizations,
+    buildpacks, builds, collaborators, config_vars, domains, dynos, empty, formation, keys, log_drains,
+    log_sessions, places, registry, releases, sessions, slugs, sources, status,
 };
 use crate::middleware::{accept, auth, cors, etag, once, panics, request_id};
 use crate::{Api, ApiError, Parts, browser_login, gaps, streams, uploads};
@@ -20,6 +20,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(app_routes())
         .merge(release_routes())
         .merge(dyno_routes())
+        .merge(addon_routes())
         .merge(empty_routes())
         .fallback(missing)
         .method_not_allowed_fallback(missing)
@@ -135,6 +136,42 @@ fn dyno_routes() -> Router<Api> {
         .route("/apps/{app}/formations/{type}/actions/stop", post(dynos::stop_type))
 }
 
+fn addon_routes() -> Router<Api> {
+    Router::new()
+        .route("/addons", get(addons::list))
+        .route("/users/{user}/addons", get(addons::list_of_user))
+        .route("/addons/{addon}", get(addons::info))
+        .route("/addons/{addon}/addon-attachments", get(addon_attachments::list_of_addon))
+        .route("/apps/{app}/addons", get(addons::list_of_app).post(addons::create))
+        .route(
+            "/apps/{app}/addons/{addon}",
+            get(addons::info_of_app).patch(addons::update).delete(addons::delete),
+        )
+        .route("/actions/addons/resolve", post(addons::resolve))
+        .route("/addon-attachments", get(addon_attachments::list).post(addon_attachments::create))
+        .route(
+            "/addon-attachments/{attachment}",
+            get(addon_attachments::info).delete(addon_attachments::delete),
+        )
+        .route("/apps/{app}/addon-attachments", get(addon_attachments::list_of_app))
+        .route("/apps/{app}/addon-attachments/{attachment}", get(addon_attachments::info_of_app))
+        .route("/actions/addon-attachments/resolve", post(addon_attachments::resolve))
+        .route("/addon-services", get(addon_services::list))
+        .route("/addon-services/{service}", get(addon_services::info))
+        .route("/addon-services/{service}/plans", get(addon_services::plans))
+        .route("/addon-services/{service}/plans/{plan}", get(addon_services::plan_of_service))
+        .route(
+            "/addon-services/{service}/region-capabilities",
+            get(addon_services::region_capabilities_of_service),
+        )
+        .route("/plans/{plan}", get(addon_services::plan))
+        .route("/addon-region-capabilities", get(addon_services::region_capabilities))
+        .route(
+            "/regions/{region}/addon-region-capabilities",
+            get(addon_services::region_capabilities_of_region),
+        )
+}
+
 /// Lists of what Kigo has none of, which the CLI reads beside what it is really after.
 fn empty_routes() -> Router<Api> {
     let of_account = [
@@ -142,10 +179,6 @@ fn empty_routes() -> Router<Api> {
         "/account/app-transfers",
         "/account/credits",
         "/account/invoices",
-        "/addons",
-        "/addon-attachments",
-        "/addon-services",
-        "/addon-region-capabilities",
         "/enterprise-accounts",
         "/oauth/clients",
         "/pipelines",
@@ -153,10 +186,8 @@ fn empty_routes() -> Router<Api> {
         "/spaces",
         "/teams",
         "/users/~/pipeline-couplings",
-        "/users/{user}/addons",
-        "/regions/{region}/addon-region-capabilities",
     ];
-    let of_app = ["addons", "addon-attachments", "sni-endpoints"];
+    let of_app = ["sni-endpoints"];
     let mut router = Router::new();
     for path in of_account {
         router = router.route(path, get(empty::list));

@@ -13,7 +13,7 @@ use support::{ACCEPT, Answer, World};
 const ROUTES: &str = include_str!("../src/routes.rs");
 
 /// Addresses that are open to everybody, and why.
-const OPEN: [(&str, &str); 21] = [
+const OPEN: [(&str, &str); 29] = [
     ("/streams/logs/{token}", "the token is signed"),
     ("/streams/builds/{key}", "the key cannot be guessed"),
     ("/streams/releases/{key}", "the key cannot be guessed"),
@@ -35,6 +35,14 @@ const OPEN: [(&str, &str); 21] = [
     ("/generations/{generation}", "the same for everybody"),
     ("/dyno-sizes", "the same for everybody"),
     ("/dyno-sizes/{size}", "the same for everybody"),
+    ("/addon-services", "the same for everybody"),
+    ("/addon-services/{service}", "the same for everybody"),
+    ("/addon-services/{service}/plans", "the same for everybody"),
+    ("/addon-services/{service}/plans/{plan}", "the same for everybody"),
+    ("/addon-services/{service}/region-capabilities", "the same for everybody"),
+    ("/plans/{plan}", "the same for everybody"),
+    ("/addon-region-capabilities", "the same for everybody"),
+    ("/regions/{region}/addon-region-capabilities", "the same for everybody"),
 ];
 
 /// All paths that stand in the table.

@@ -66,7 +66,35 @@ pub(crate) struct Compiled {
     pub(crate) kept: Vec<Kept>,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    pub(crate) fn new(
+        builder: &'a Builder,
+        request: &'a BuildRequest,
+        work: Work,
+        stack: Stack,
+        deadline: Deadline,
+        output: &'a Output,
+        host_env: BTreeMap<String, String>,
+    ) -> Self {
+        Self {
+            builder,
+            request,
+            work,
+            stack,
+            deadline,
+            output,
+            build_packages: Packages::new(),
+            run_packages: Packages::new(),
+            layers: Vec::new(),
+            build_layers: Vec::new(),
+            host_env,
+            alone: false,
+            source_time: 0,
+            exports: 0,
+            pins: Vec::new(),
+        }
+    }
+
     /// Where the app's files are while it is built: where they will run if it can be, because some
     /// programs write down their own path; else where Heroku has them, but in the same place in
     /// every build of an app, so that what programs keep by path is of use to the next one.
@@ -178,23 +206,8 @@ async fn attempt(
         output.warning(format!("{} is not valid: {error}.", project_toml::FILE)).await;
         output.warning("This build goes on without it: the app's buildpacks were chosen elsewhere.").await;
     }
-    let mut context = Context {
-        builder,
-        request,
-        work,
-        stack,
-        deadline,
-        output,
-        build_packages: Packages::new(),
-        run_packages: Packages::new(),
-        layers: Vec::new(),
-        build_layers: Vec::new(),
-        host_env,
-        alone: false,
-        source_time,
-        exports: 0,
-        pins: Vec::new(),
-    };
+    let mut context = Context::new(builder, request, work, stack, deadline, output, host_env);
+    context.source_time = source_time;
     if of_images { images::build(&mut context).await } else { slug(context, project.as_ref()).await }
 }
 

@@ -154,6 +154,9 @@ fn spec(
         limits: builder.settings.limits,
         terminal: Terminal::Log,
         mounts,
+        volumes: Vec::new(),
+        address: None,
+        reach: Vec::new(),
         watch_port: None,
         time_limit: Some(deadline.0.saturating_duration_since(Instant::now())),
     }

@@ -28,6 +28,7 @@ mod procfile;
 mod project_toml;
 mod registry;
 mod request;
+mod service;
 mod slugignore;
 mod source;
 pub mod stack;
@@ -44,6 +45,7 @@ pub use output::Output;
 pub use project_toml::BadProject;
 pub use registry::RegistryError;
 pub use request::{Bases, BuildOutcome, BuildRequest, BuildpackName, NoBases, Settings};
+pub use service::NOBODY;
 pub use slugignore::BadPattern;
 
 use engine::Engine;

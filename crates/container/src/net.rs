@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -58,6 +58,8 @@ pub struct NetworkConfig {
     /// Connections that one container may have open at a time, whatever the protocol. `None`: a
     /// sixteenth of what the host can track.
     pub connections: Option<u32>,
+    /// Part of the subnet whose addresses only those get who ask for them.
+    pub reserved: Option<Subnet>,
 }
 
 impl NetworkConfig {
@@ -70,8 +72,18 @@ impl NetworkConfig {
             resolvers: None,
             allow: Vec::new(),
             connections: None,
+            reserved: None,
         }
     }
+}
+
+/// How a container's network is to be.
+#[derive(Clone, Debug, Default)]
+pub struct Wish {
+    /// `None`: any that is free and not reserved.
+    pub address: Option<Ipv4Addr>,
+    /// Other containers' TCP ports that it may connect to.
+    pub reach: Vec<SocketAddrV4>,
 }
 
 /// The network of one container.
@@ -83,6 +95,9 @@ pub struct Lease {
     pub interface: String,
     /// The file that holds the network namespace; `setns` works on it.
     pub namespace: PathBuf,
+    /// Other containers' TCP ports that this one may connect to.
+    #[serde(default)]
+    pub reach: Vec<SocketAddrV4>,
 }
 
 impl Lease {
@@ -113,6 +128,8 @@ pub enum NetworkError {
     Nft { doing: &'static str, message: String },
     #[error("all addresses of {0} are taken; set a larger subnet")]
     Exhausted(Subnet),
+    #[error("the address {0} is taken")]
+    Taken(Ipv4Addr),
     #[error("{0} is not an address of {1}, the subnet of containers")]
     Foreign(Ipv4Addr, Subnet),
 }
@@ -164,9 +181,10 @@ impl Network {
         warnings.extend(nft::foreign_drops(config.tag).await);
 
         let leases = files::read_leases(&config.containers)?;
-        let mut allocator = Allocator::new(config.subnet);
+        let mut allocator = Allocator::new(config.subnet, config.reserved);
         for lease in leases.values() {
             allocator.take(lease.address);
+            nft::open(config.tag, lease).await?;
         }
         let links = link::Links::open()?;
         let known: Vec<&str> = leases.values().map(|lease| lease.interface.as_str()).collect();
@@ -203,6 +221,9 @@ impl Network {
             return Ok(false);
         }
         nft::apply(&self.ruleset).await?;
+        for lease in self.leases().values() {
+            nft::open(self.config.tag, lease).await?;
+        }
         Ok(true)
     }
 
@@ -216,27 +237,33 @@ impl Network {
         self.state().leases.clone()
     }
 
-    /// Makes the network of a container: namespace, address, veth pair, routes. The directory of
-    /// the container must exist. A second call gives the same lease.
+    /// Makes the network of a container: namespace, address, veth pair, routes, and the way to what it
+    /// may reach. The directory of the container must exist. A second call gives the same lease.
     ///
     /// # Errors
-    /// When the subnet is full or the kernel refuses; nothing is left behind then.
-    pub async fn attach(&self, id: ContainerId) -> Result<Lease, NetworkError> {
+    /// When the subnet is full, the wished address is not free or the kernel refuses; nothing is left
+    /// behind then.
+    pub async fn attach(&self, id: ContainerId, wish: Wish) -> Result<Lease, NetworkError> {
         if let Some(lease) = self.lease(id) {
             return Ok(lease);
         }
         let directory = self.config.containers.join(id.to_string());
         loop {
-            let address = self.state().allocator.next().ok_or(NetworkError::Exhausted(self.config.subnet))?;
+            let address = self.take(wish.address)?;
             let lease = Lease {
                 address,
                 interface: self.config.tag.interface(address),
                 namespace: directory.join(files::NAMESPACE),
+                reach: wish.reach.clone(),
             };
             match self.build(&directory, &lease).await {
                 Ok(true) => {
                     self.state().leases.insert(id, lease.clone());
                     return Ok(lease);
+                }
+                Ok(false) if wish.address.is_some() => {
+                    self.state().allocator.release(address);
+                    return Err(NetworkError::Taken(address));
                 }
                 // Another installation has this address; keep it off our list and try the next.
                 Ok(false) => {}
@@ -246,6 +273,18 @@ impl Network {
                     return Err(error);
                 }
             }
+        }
+    }
+
+    /// The wished address, or any.
+    fn take(&self, wish: Option<Ipv4Addr>) -> Result<Ipv4Addr, NetworkError> {
+        let subnet = self.config.subnet;
+        let mut state = self.state();
+        match wish {
+            None => state.allocator.next().ok_or(NetworkError::Exhausted(subnet)),
+            Some(address) if !subnet.contains(address) => Err(NetworkError::Foreign(address, subnet)),
+            Some(address) if state.allocator.reserve(address) => Ok(address),
+            Some(address) => Err(NetworkError::Taken(address)),
         }
     }
 
@@ -260,7 +299,11 @@ impl Network {
         let Some(lease) = self.state().leases.remove(&id) else { return Ok(()) };
         let links = self.links.clone();
         let state = Arc::clone(&self.state);
+        let tag = self.config.tag;
         self.deletions.spawn(async move {
+            if let Err(error) = nft::close(tag, &lease).await {
+                tracing::error!(%error, "a container that is gone may still be let through");
+            }
             // The address is free only now. Should this process end before, the next one finds an
             // interface without a lease and deletes it.
             match links.delete(&lease.interface).await {
@@ -309,6 +352,9 @@ impl Network {
     async fn build(&self, directory: &std::path::Path, lease: &Lease) -> Result<bool, NetworkError> {
         files::write_lease(directory, lease)?;
         let made = link::build(&self.home, lease).await?;
+        if made {
+            nft::open(self.config.tag, lease).await?;
+        }
         if !made {
             self.undo(directory, lease).await;
         }

@@ -10,9 +10,11 @@
 mod devices;
 mod disk;
 mod idmap;
+mod loop_device;
 mod overlay;
 mod place;
 mod system;
+mod volume;
 
 pub(crate) use disk::Disk;
 pub(crate) use idmap::{RANGE, write_maps};
@@ -55,6 +57,9 @@ pub(crate) fn build(bundle: &Bundle, paths: &Paths, disk: Disk) -> Result<Root, 
     place::ensure_directory(&directory, "proc", owner)?;
     for mount in &bundle.spec.mounts {
         place::bind(&directory, mount, overlay.shift.as_ref(), owner)?;
+    }
+    for volume in &bundle.spec.volumes {
+        volume::mount(&directory, volume, overlay.shift.as_ref(), owner)?;
     }
     etc(bundle, &directory, owner)?;
     Ok(Root { directory, uid_base: overlay.uid_base, warnings })

@@ -26,6 +26,9 @@ pub(crate) fn spec() -> ContainerSpec {
         },
         terminal: Terminal::Log,
         mounts: vec![],
+        volumes: Vec::new(),
+        address: None,
+        reach: Vec::new(),
         watch_port: None,
         time_limit: None,
     }

@@ -2,7 +2,7 @@
 
 mod support;
 
-use engine::{Status, Usage};
+use engine::{Status, Usage, Volume};
 use std::time::Duration;
 use support::{Machine, PATIENCE, shell};
 
@@ -59,6 +59,51 @@ async fn a_disk_filler_fills_its_own_disk_only() {
         assert!(std::time::Instant::now() < deadline, "the disk is left");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    machine.clean().await;
+}
+
+#[tokio::test]
+async fn a_volume_lasts_and_has_a_limit_of_its_own() {
+    let machine = Machine::new();
+    let volume = |megabytes| Volume {
+        image: machine.host.config().containers.join("volumes/one.img"),
+        size: megabytes * MIB,
+        target: "/data".into(),
+        owner: 1000,
+    };
+    let mut spec = shell("echo kept > /data/file; dd if=/dev/zero of=/data/fill bs=1M; rm /data/fill");
+    spec.volumes = vec![volume(64)];
+    let (exit, printed) = machine.run_spec(&spec).await;
+    assert!(exit.code == 0 && printed.contains("No space left on device"), "{exit:?} {printed}");
+    machine.host.cleanup(spec.id).await.unwrap();
+
+    let mut spec = shell("cat /data/file; stat -c %u /data; df -m /data | tail -1 | awk '{print $2}'");
+    spec.volumes = vec![volume(128)];
+    let (_, printed) = machine.run_spec(&spec).await;
+    let lines: Vec<_> = printed.lines().collect();
+    assert_eq!(lines[..2], ["kept", "1000"], "{printed}");
+    assert!((90..=128).contains(&lines[2].parse::<u64>().unwrap()), "{printed}");
+    machine.clean().await;
+}
+
+#[tokio::test]
+async fn a_volume_belongs_to_one_container_at_a_time() {
+    let machine = Machine::new();
+    let image = machine.host.config().containers.join("volumes/one.img");
+    let volume = Volume { image, size: 64 * MIB, target: "/data".into(), owner: 1000 };
+    let mut first = shell("echo begun; sleep 1000");
+    first.volumes = vec![volume.clone()];
+    machine.spawn(&first).await;
+    machine.until_printed(first.id, "begun").await;
+    let mut second = shell("echo begun");
+    second.volumes = vec![volume.clone()];
+    let (exit, _) = machine.run_spec(&second).await;
+    let failure = exit.failure.unwrap_or_default();
+    assert!(failure.contains("another container has it"), "{failure}");
+    machine.host.cleanup(first.id).await.unwrap();
+    let mut third = shell("echo mine");
+    third.volumes = vec![volume];
+    assert_eq!(machine.run_spec(&third).await.1, "mine\n");
     machine.clean().await;
 }
 

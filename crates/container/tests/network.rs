@@ -5,9 +5,9 @@
 
 mod world;
 
-use container::net::{Allow, InstanceTag, Network, NetworkConfig};
+use container::net::{Allow, InstanceTag, Network, NetworkConfig, Wish};
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4};
 use std::path::Path;
 use uuid::Uuid;
 use world::{Namespace, UPLINK, World, in_world};
@@ -29,9 +29,13 @@ fn config(containers: &Path) -> NetworkConfig {
 }
 
 async fn container(network: &Network, world: &World) -> (Uuid, Namespace, Ipv4Addr) {
+    wished(network, world, Wish::default()).await
+}
+
+async fn wished(network: &Network, world: &World, wish: Wish) -> (Uuid, Namespace, Ipv4Addr) {
     let id = Uuid::new_v4();
     std::fs::create_dir(world.containers().join(id.to_string())).expect("directory");
-    let lease = network.attach(id).await.expect("attach");
+    let lease = network.attach(id, wish).await.expect("attach");
     (id, Namespace::open(&lease.namespace), lease.address)
 }
 
@@ -94,6 +98,48 @@ fn containers_do_not_reach_each_other_but_the_host_reaches_both() {
         assert_eq!(first.connect(first_address, 80), Ok(()), "a container reaches itself");
         assert!(first.try_connect(second_address, 80).is_err());
         assert!(second.try_connect(first_address, 80).is_err());
+    });
+}
+
+#[test]
+fn a_container_reaches_the_one_port_that_it_was_given() {
+    in_world(async |world| {
+        let range = "10.201.0.0/24".parse().expect("a range");
+        let reserved = Some("10.201.0.192/26".parse().expect("a range"));
+        let make = || NetworkConfig { subnet: range, reserved, ..config(world.containers()) };
+        let network = Network::open(make()).await.expect("open");
+        let at = Ipv4Addr::new(10, 201, 0, 200);
+        let given = Wish { reach: vec![SocketAddrV4::new(at, 5432)], ..Wish::default() };
+        let (first, friend, _) = wished(&network, world, given).await;
+        let (_, stranger, _) = container(&network, world).await;
+        let (service, database, address) =
+            wished(&network, world, Wish { address: Some(at), ..Wish::default() }).await;
+        assert_eq!(address, at);
+        let _listeners = [5432, 22].map(|port| database.listen(Ipv4Addr::UNSPECIFIED, port));
+        let check = || {
+            assert_eq!(friend.connect(at, 5432), Ok(()));
+            assert!(friend.try_connect(at, 22).is_err());
+            assert!(stranger.try_connect(at, 5432).is_err());
+        };
+        check();
+        assert!(network.attach(Uuid::new_v4(), Wish { address: Some(at), ..Wish::default() }).await.is_err());
+
+        // As a new server finds it, and after somebody flushed the rules.
+        drop(network);
+        let network = Network::open(make()).await.expect("open again");
+        check();
+        world.host().command("nft", &["flush", "ruleset"]);
+        assert!(network.repair().await.expect("repair"));
+        check();
+
+        network.detach(first).expect("detach");
+        network.settle().await;
+        let left = world.host().command("nft", &["list", "ruleset"]);
+        assert!(!left.contains("5432 }"), "{left}");
+        network.detach(service).expect("detach");
+        network.settle().await;
+        let (_, _, again) = wished(&network, world, Wish { address: Some(at), ..Wish::default() }).await;
+        assert_eq!(again, at);
     });
 }
 
@@ -190,7 +236,7 @@ fn a_new_server_finds_the_networks_of_the_old_one() {
 
         let again = Network::open(config(world.containers())).await.expect("open again");
         assert_eq!(again.leases().into_keys().collect::<Vec<_>>(), [id]);
-        assert_eq!(again.attach(id).await.expect("attach again").address, address);
+        assert_eq!(again.attach(id, Wish::default()).await.expect("attach again").address, address);
         assert!(open.echoes(), "a connection lives on");
         assert!(!world.interfaces().contains(&lease.interface), "{:?}", world.interfaces());
         let (_, _, fresh) = container(&again, world).await;
@@ -246,7 +292,7 @@ fn two_installations_share_a_subnet_without_sharing_an_address() {
         let (_, my_inside, my_address) = container(&mine, world).await;
         let id = Uuid::new_v4();
         std::fs::create_dir(other.join(id.to_string())).expect("directory");
-        let lease = theirs.attach(id).await.expect("attach");
+        let lease = theirs.attach(id, Wish::default()).await.expect("attach");
         assert_ne!(lease.address, my_address);
         let their_inside = Namespace::open(&lease.namespace);
         let _listeners = [their_inside.listen(lease.address, 80), world.outside().listen(WORLD, 80)];
@@ -290,11 +336,11 @@ fn a_full_subnet_is_an_error_until_somebody_leaves() {
         container(&network, world).await;
         let id = Uuid::new_v4();
         std::fs::create_dir(world.containers().join(id.to_string())).expect("directory");
-        let error = network.attach(id).await.expect_err("full");
+        let error = network.attach(id, Wish::default()).await.expect_err("full");
         assert!(error.to_string().contains("all addresses of 10.201.7.0/30 are taken"), "{error}");
         network.detach(first).expect("detach");
         network.settle().await;
-        network.attach(id).await.expect("attach");
+        network.attach(id, Wish::default()).await.expect("attach");
     });
 }
 

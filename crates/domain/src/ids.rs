@@ -40,16 +40,22 @@ macro_rules! ids {
 ids! {
     /// An account: a person who can log in.
     AccountId
+    /// An add-on.
+    AddonId
     /// An app.
     AppId
     /// A setup of an app from an `app.json`.
     AppSetupId
+    /// An app's attachment to an add-on.
+    AttachmentId
     /// An OAuth authorization, of which the token is the usable part.
     AuthorizationId
     /// A build.
     BuildId
     /// A collaborator's place on an app.
     CollaboratorId
+    /// A way to log in at an add-on.
+    CredentialId
     /// A custom or default domain of an app.
     DomainId
     /// A log drain.
@@ -58,6 +64,8 @@ ids! {
     DynoId
     /// A row of an app's formation.
     FormationId
+    /// A running service that add-ons live in.
+    InstanceId
     /// An SSH public key of an account.
     KeyId
     /// A session for reading logs.

@@ -4,6 +4,7 @@
 //! output, to be async, to read the clock and to know about HTTP, SQL or containers. A value that
 //! can be built here is valid: names are parsed once, at the edge, and carried as types.
 
+pub mod addon;
 pub mod app;
 pub mod app_json;
 pub mod app_setup;
@@ -21,6 +22,7 @@ pub mod route;
 pub mod size;
 pub mod user;
 
+pub use addon::{Addon, AddonState, Attachment, Credential, Instance};
 pub use app::{App, BuildpackRef, Chore, ChoreKind, Collaborator, Domain, Drain};
 pub use app_json::AppJson;
 pub use app_setup::{AppSetup, SetupOverrides, SetupPlan, SetupStatus};

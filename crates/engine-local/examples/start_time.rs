@@ -146,6 +146,9 @@ impl Bench {
             },
             terminal: Terminal::Log,
             mounts: Vec::new(),
+            volumes: Vec::new(),
+            address: None,
+            reach: Vec::new(),
             watch_port: None,
             time_limit: None,
         }

@@ -16,7 +16,7 @@ pub use runtime::{Runtime, RuntimeError};
 use async_trait::async_trait;
 use container::cgroup::UsageReader;
 use container::host::{Begun, Host, HostConfig, HostError, Observed};
-use container::net::{Network, NetworkConfig};
+use container::net::{Network, NetworkConfig, Wish};
 use engine::{
     ContainerId, ContainerSpec, Duplex, Engine, EngineError, Observation, OutputLine, Status, Usage,
 };
@@ -42,6 +42,8 @@ pub struct LocalConfig {
     pub resolvers: Option<Vec<Ipv4Addr>>,
     /// What containers may reach beside the world outside.
     pub allow: Vec<Allow>,
+    /// Part of the subnet whose addresses only those get who ask for them.
+    pub reserved: Option<Subnet>,
     pub runtime: Runtime,
     /// Program and first arguments that end up in `container::shim::main`.
     pub shim: Vec<OsString>,
@@ -56,6 +58,7 @@ impl LocalConfig {
             subnet: Subnet::DEFAULT,
             resolvers: None,
             allow: Vec::new(),
+            reserved: None,
             runtime: Runtime::Own,
             shim,
         }
@@ -123,6 +126,7 @@ impl Local {
             subnet: config.subnet,
             resolvers: config.resolvers,
             allow: config.allow,
+            reserved: config.reserved,
             ..NetworkConfig::new(tag, containers)
         })
         .await?;
@@ -266,7 +270,9 @@ impl Shared {
         let id = spec.id;
         let Some((begun, layers)) = Arc::clone(&self).begin(&spec).await? else { return Ok(()) };
         // The shim gets ready meanwhile.
-        let lease = self.network.attach(id).await.map_err(|error| system("set up the network", error))?;
+        let wish = Wish { address: spec.address, reach: spec.reach.clone() };
+        let lease = self.network.attach(id, wish).await;
+        let lease = lease.map_err(|error| system("set up the network", error))?;
         let network = container::Network {
             namespace: lease.namespace.clone(),
             address: lease.ip(),

@@ -137,6 +137,9 @@ impl Contract {
             },
             terminal: Terminal::Log,
             mounts: Vec::new(),
+            volumes: Vec::new(),
+            address: None,
+            reach: Vec::new(),
             watch_port: None,
             time_limit: None,
         }

@@ -13,7 +13,7 @@ use domain::Digest;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -50,6 +50,15 @@ pub struct ContainerSpec {
     pub terminal: Terminal,
     /// Directories of the host that appear inside.
     pub mounts: Vec<Mount>,
+    /// File systems of their own that outlive the container.
+    #[serde(default)]
+    pub volumes: Vec<Volume>,
+    /// The address that it has; `None` for any that is free. Nobody else may have it.
+    #[serde(default)]
+    pub address: Option<Ipv4Addr>,
+    /// Other containers' TCP ports that it may connect to, whether they are there yet or not.
+    #[serde(default)]
+    pub reach: Vec<SocketAddrV4>,
     /// A TCP port to watch: [`Status::Running::listening`] turns true once something listens on it.
     pub watch_port: Option<u16>,
     /// Killed after this long, whatever it does; kept even while no server runs.
@@ -109,6 +118,20 @@ pub struct Mount {
     /// Absolute path inside.
     pub target: String,
     pub read_only: bool,
+}
+
+/// A file system that a container keeps its data in, and that is there when the next one comes. At
+/// most one container has it at a time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Volume {
+    /// The file that holds it; made, with an empty file system, if it is missing.
+    pub image: PathBuf,
+    /// Bytes. One that has become smaller than that is grown; none is ever shrunk.
+    pub size: u64,
+    /// Absolute path inside.
+    pub target: String,
+    /// User and group, as numbered inside, that a new file system belongs to.
+    pub owner: u32,
 }
 
 /// What an engine sees of one container.

@@ -78,6 +78,9 @@ pub(crate) struct ServerArgs {
     /// A directory whose buildpacks apps may name as file:// addresses [default: none]
     #[arg(long, env = "KIGO_LOCAL_BUILDPACKS", value_name = "DIR")]
     pub(crate) local_buildpacks: Option<PathBuf>,
+    /// A directory with definitions of further add-ons [default: none]
+    #[arg(long, env = "KIGO_CATALOG", value_name = "DIR")]
+    pub(crate) catalog: Option<PathBuf>,
     /// Disk a dyno may fill, in MiB [default: 1024]
     #[arg(long, env = "KIGO_DYNO_DISK", value_name = "MIB")]
     pub(crate) dyno_disk: Option<u64>,
@@ -118,6 +121,7 @@ struct File {
     base_domain: Option<String>,
     runtime: Option<String>,
     log_format: Option<LogFormat>,
+    catalog: Option<PathBuf>,
     api: FileApi,
     router: FileRouter,
     rendezvous: FileListen,
@@ -198,6 +202,7 @@ pub(crate) struct Config {
     api_url: Option<String>,
     app_url: Option<String>,
     pub(crate) subnet: String,
+    pub(crate) catalog: Option<PathBuf>,
     /// Empty: this machine's.
     pub(crate) dns: Vec<IpAddr>,
     /// What dynos may reach in private networks.
@@ -263,6 +268,7 @@ impl Config {
             api_url: trimmed(args.api_url.clone().or(file.api.url)),
             app_url: trimmed(args.app_url.clone().or(file.router.app_url)),
             subnet: args.subnet.clone().or(file.network.subnet).unwrap_or_else(|| "10.201.0.0/16".into()),
+            catalog: args.catalog.clone().or(file.catalog),
             dns: if args.dns.is_empty() { file.network.dns } else { args.dns.clone() },
             allow: if args.allow.is_empty() { file.network.allow } else { args.allow.clone() },
             runtime: args.runtime.clone().or(file.runtime).unwrap_or_else(|| "own".into()),

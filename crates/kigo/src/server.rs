@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::env::Endpoints;
 use crate::reserve;
+use addons::Catalog;
 use anyhow::{Context, Result};
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -195,6 +196,8 @@ async fn base(config: &Config, bound: &Bound, certificates: Certificates) -> Res
         api_origin: bound.endpoints.api_url.clone(),
         base_domain: config.base_domain.clone(),
         max_registry_bytes: config.registry_app_limit,
+        catalog: Arc::new(Catalog::load(config.catalog.as_deref())?),
+        service_addresses: settings::service_addresses(config)?,
         ..ops::Settings::default()
     };
     let ops = Ops::new(store, settings, Arc::new(AppLogs(logs.clone())));

@@ -185,6 +185,7 @@ pub async fn destroy(ops: &Ops, actor: &Actor, app: &str) -> Result<AppInfo> {
     let app = access::own(&mut write, actor, app).await?;
     let info = with_owner(&mut write, app).await?;
     let app = &info.app;
+    crate::addons::of_destroyed_app(ops, &mut write, app).await?;
     store::apps::delete(&mut write, app.id).await?;
     insert_chore(ops, &mut write, app, ChoreKind::AppDestroyed).await?;
     write.commit().await?;

@@ -31,8 +31,20 @@ pub async fn update(
 ) -> Result<ConfigVars> {
     let mut write = ops.store().write().await?;
     let mut app = access::app(&mut write, actor, app, Permission::WriteProtected, Role::Collaborator).await?;
-    let mut vars = store::configs::of_app(&mut write, app.id).await?;
-    let Some(description) = apply(&mut vars, changes)? else { return Ok(vars) };
+    let mut vars = store::configs::own_of_app(&mut write, app.id).await?;
+    let attached = store::configs::attached_of_app(&mut write, app.id).await?;
+    let theirs: Vec<_> = changes.keys().filter(|name| attached.0.contains_key(*name)).cloned().collect();
+    if !theirs.is_empty() {
+        return Err(Error::invalid(format!(
+            "Cannot overwrite attachment values {}. They come from add-ons; see `heroku addons`.",
+            theirs.join(", ")
+        )));
+    }
+    let whole = |mut own: ConfigVars| {
+        own.0.extend(attached.0);
+        own
+    };
+    let Some(description) = apply(&mut vars, changes)? else { return Ok(whole(vars)) };
     check_size(&vars, ops.settings().max_config_bytes)?;
     let config = store::configs::insert(&mut write, app.id, &vars).await?;
     let slug = releases::base_slug(&mut write, app.id).await?;
@@ -45,7 +57,7 @@ pub async fn update(
     };
     let made = releases::insert(ops, &mut write, &mut app, new).await?;
     ops.commit(write, app.id, made.lines).await?;
-    Ok(vars)
+    Ok(whole(vars))
 }
 
 /// Applies the changes and says what was done (`Set A, B config vars`), or `None` if nothing was.

@@ -29,6 +29,13 @@ pub enum Error {
     /// 422 `invalid_params`.
     #[error("{0}")]
     InvalidParams(String),
+    /// 423 `confirmation_required`: it is done for who repeats the name of the app.
+    #[error("{message}")]
+    ConfirmationRequired {
+        /// What is to be repeated.
+        name: String,
+        message: String,
+    },
     /// 429 `rate_limit`.
     #[error("Your account reached the API rate limit. Please wait a few minutes before making new requests.")]
     RateLimit,
@@ -84,6 +91,7 @@ impl Error {
             Self::NotFound { .. } => 404,
             Self::Conflict(_) => 409,
             Self::InvalidParams(_) => 422,
+            Self::ConfirmationRequired { .. } => 423,
             Self::RateLimit => 429,
             Self::Internal(_) => 500,
             Self::DiskFull => 507,
@@ -99,6 +107,7 @@ impl Error {
             Self::NotFound { .. } => "not_found",
             Self::Conflict(_) => "conflict",
             Self::InvalidParams(_) => "invalid_params",
+            Self::ConfirmationRequired { .. } => "confirmation_required",
             Self::RateLimit => "rate_limit",
             Self::Internal(_) => "internal_server_error",
             Self::DiskFull => "insufficient_storage",

@@ -9,8 +9,10 @@
 
 pub mod accounts;
 pub mod actor;
+pub mod addons;
 pub mod app_setups;
 pub mod apps;
+pub mod attachments;
 pub mod authorizations;
 pub mod buildpacks;
 pub mod builds;
@@ -43,8 +45,10 @@ mod text;
 pub use actor::{Actor, Permission};
 pub use error::{DISK_FULL, Error, is_disk_full};
 
+use ::addons::Catalog;
 use domain::{Account, App, AppId, AppName, LogLine};
 use jiff::Timestamp;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use store::{Store, Write};
 
@@ -90,6 +94,10 @@ pub struct Settings {
     pub max_uploads: usize,
     /// Bytes of all that the repositories of one app hold, at most.
     pub max_registry_bytes: u64,
+    /// The services that can be had.
+    pub catalog: Arc<Catalog>,
+    /// The first address for their containers, and how many there are.
+    pub service_addresses: (Ipv4Addr, u32),
     /// Requests an account can make at once (Heroku's figure).
     pub rate_limit: u32,
     /// Requests an account gets back each minute (Heroku's figure).
@@ -114,6 +122,8 @@ impl Default for Settings {
             max_tags: 10_000,
             max_uploads: 100,
             max_registry_bytes: 20 << 30,
+            catalog: Arc::default(),
+            service_addresses: (Ipv4Addr::new(10, 201, 192, 1), (1 << 14) - 2),
             rate_limit: 4500,
             rate_limit_refill: 75,
         }
@@ -170,10 +180,17 @@ impl Ops {
     /// Makes a transaction last and adds what it did to the app's log, as `app[api]: line`. Both or
     /// neither, also when whoever asked for it goes away in the middle.
     pub(crate) async fn commit(&self, write: Write, app: AppId, lines: Vec<String>) -> Result<()> {
+        self.commit_all(write, vec![(app, lines)]).await
+    }
+
+    /// As [`Ops::commit`], for several apps.
+    pub(crate) async fn commit_all(&self, write: Write, said: Vec<(AppId, Vec<String>)>) -> Result<()> {
         let ops = self.clone();
         let tell = move || {
-            for line in lines {
-                ops.inner.log.log(app, LogLine::app(ops.now(), "api", line));
+            for (app, lines) in said {
+                for line in lines {
+                    ops.inner.log.log(app, LogLine::app(ops.now(), "api", line));
+                }
             }
         };
         Ok(write.commit_then(tell).await?)

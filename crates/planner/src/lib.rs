@@ -4,6 +4,7 @@
 //! read the clock and to remember anything between two calls: a plan follows from its arguments
 //! alone, so that a server that was killed goes on where it was.
 
+pub mod addons;
 pub mod builds;
 pub mod dynos;
 pub mod routes;

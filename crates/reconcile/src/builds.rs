@@ -52,6 +52,8 @@ pub(crate) struct Builds {
     pub(crate) running: HashMap<BuildId, Running>,
     /// Whether what an earlier server left was looked after.
     pub(crate) closed: bool,
+    /// Cancelled once what an earlier server was building is gone.
+    pub(crate) swept: CancellationToken,
 }
 
 pub(crate) struct Running {
@@ -87,6 +89,7 @@ impl Loop for Builds {
                 // Each build cleans up after its own predecessor in any case.
                 tracing::warn!(error = chain(&error), "could not remove what earlier builds left");
             }
+            self.swept.cancel();
             self.worker.close_outputs().await?;
             self.closed = true;
         }

@@ -228,7 +228,7 @@ impl Dynos {
     }
 
     async fn start(&mut self, dyno: Dyno) -> Result<()> {
-        let source = Source::load(&mut self.ops.store().read().await?, &dyno).await?;
+        let source = Source::load(&self.ops, &mut self.ops.store().read().await?, &dyno).await?;
         let Some(source) = source else {
             return self.cannot_start(dyno, "its slug is not there any more").await;
         };

@@ -24,6 +24,9 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// What a service or its hook came to.
+    #[error("{0}")]
+    Service(String),
     #[error("the loop panicked: {0}")]
     Panic(String),
 }

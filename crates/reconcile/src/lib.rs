@@ -19,6 +19,7 @@ mod output;
 mod own_image;
 mod releases;
 mod routes;
+mod services;
 mod setups;
 mod spec;
 mod sweep;
@@ -80,6 +81,9 @@ pub trait Build: Send + Sync + 'static {
     /// See [`Builder::purge_cache`].
     fn purge_cache(&self, app: AppId) -> io::Result<()>;
 
+    /// See [`Builder::service_image`].
+    async fn service_image(&self, packages: &[String]) -> std::result::Result<Digest, BuildError>;
+
     /// See [`Builder::kept_images`].
     fn kept_images(&self) -> io::Result<Vec<Digest>>;
 }
@@ -102,6 +106,10 @@ impl Build for Builder {
         Self::sweep(self).await
     }
 
+    async fn service_image(&self, packages: &[String]) -> std::result::Result<Digest, BuildError> {
+        Self::service_image(self, packages).await
+    }
+
     fn purge_cache(&self, app: AppId) -> io::Result<()> {
         Self::purge_cache(self, app)
     }
@@ -117,6 +125,7 @@ pub struct Settings {
     /// The data directory.
     pub data: PathBuf,
     pub dynos: planner::dynos::Settings,
+    pub addons: planner::addons::Settings,
     /// Bytes that a dyno may write to its own file system.
     pub dyno_disk: u64,
     /// Builds that run at the same time.
@@ -147,6 +156,7 @@ impl Settings {
         Self {
             data: data.into(),
             dynos: planner::dynos::Settings::default(),
+            addons: planner::addons::Settings::default(),
             dyno_disk: 4 << 30,
             max_builds: 2,
             source_limit: 1 << 30,
@@ -223,6 +233,7 @@ impl Starter {
     fn all(&mut self, settings: &Arc<Settings>) {
         let Deps { ops, engine, builder, images, logs, outputs, routing } = self.deps.clone();
         let collected = Collected::new();
+        let swept = CancellationToken::new();
         let publisher = routes::Publisher::new(ops.clone(), routing, Arc::new(settings.dynos.clone()));
 
         let nudge =
@@ -301,8 +312,27 @@ impl Starter {
             children: self.children.clone(),
             running: std::collections::HashMap::new(),
             closed: false,
+            swept: swept.clone(),
         };
         self.start(builds, nudge);
+
+        let nudge = self.nudged_by(&[Table::Addons]);
+        nudge.on(engine.changes(), &self.shutdown);
+        let services = services::Services {
+            worker: services::Worker::new(
+                ops.clone(),
+                engine.clone(),
+                builder.clone(),
+                settings.data.clone(),
+                swept.clone(),
+                self.shutdown.clone(),
+            ),
+            settings: settings.addons,
+            nudge: nudge.clone(),
+            children: self.children.clone(),
+            at_work: services::AtWork::default(),
+        };
+        self.start(services, nudge);
 
         let nudge = self.nudged_by(&[]);
         self.start(metrics::Metrics { ops: ops.clone(), engine: engine.clone(), logs: logs.clone() }, nudge);

@@ -9,8 +9,10 @@ use crate::own_image::OwnImage;
 use domain::{App, AppSetupId, ConfigVars, Digest, Dyno, DynoKind, DynoSize, Release, Slug};
 use engine::{ContainerSpec, Limits, Power, Terminal};
 use jiff::tz::TimeZone;
+use ops::Ops;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
 use std::time::Duration;
 use store::Tx;
 
@@ -61,11 +63,13 @@ pub(crate) struct Source {
     pub(crate) metadata: Option<String>,
     /// The setup whose script the dyno runs.
     pub(crate) setup: Option<AppSetupId>,
+    /// Where the app's add-ons are.
+    pub(crate) reach: Vec<SocketAddrV4>,
 }
 
 impl Source {
     /// `None` if the app, its release or its image is gone.
-    pub(crate) async fn load(tx: &mut Tx, dyno: &Dyno) -> Result<Option<Self>> {
+    pub(crate) async fn load(ops: &Ops, tx: &mut Tx, dyno: &Dyno) -> Result<Option<Self>> {
         let Some(app) = store::apps::by_id(tx, dyno.app).await? else { return Ok(None) };
         let Some(release) = store::releases::by_id(tx, dyno.release).await? else { return Ok(None) };
         let slug = match release.slug {
@@ -88,8 +92,9 @@ impl Source {
         };
         let setup = store::app_setups::id_by_dyno(tx, dyno.id).await?;
         let is_own = own.is_some() || slug.image.is_none();
+        let reach = ops::attachments::reach(ops, tx, app.id).await?;
         let runs_itself = dyno.kind != DynoKind::OneOff && own.is_some_and(|own| own.own_command);
-        Ok(Some(Self { app, release, slug, image, is_own, runs_itself, vars, metadata, setup }))
+        Ok(Some(Self { app, release, slug, image, is_own, runs_itself, vars, metadata, setup, reach }))
     }
 }
 
@@ -149,6 +154,9 @@ fn of_slug(
         limits: limits(dyno.size, settings),
         terminal,
         mounts: Vec::new(),
+        volumes: Vec::new(),
+        address: None,
+        reach: source.reach.clone(),
         watch_port: dyno.port,
         time_limit: dyno.time_limit.map(|seconds| Duration::from_secs(seconds.into())),
     }

@@ -113,6 +113,10 @@ impl Sweep {
             let Some(build) = container.labels.get(BUILD_LABEL).and_then(|id| id.parse().ok()) else {
                 continue;
             };
+            // What is made for everybody has no row.
+            if app_of(&container) == Some(builder::NOBODY) {
+                continue;
+            }
             let row = store::builds::by_id(&mut self.ops.store().read().await?, build).await?;
             if row.is_none_or(|build| build.status != BuildStatus::Pending) {
                 self.engine.remove(container.id).await?;

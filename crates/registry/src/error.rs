@@ -126,7 +126,9 @@ impl From<ops::Error> for Failure {
                 _ => Code::NameUnknown,
             },
             ops::Error::Conflict(_) | ops::Error::RateLimit => Code::TooManyRequests,
-            ops::Error::BadRequest(_) | ops::Error::InvalidParams(_) => Code::NameInvalid,
+            ops::Error::BadRequest(_)
+            | ops::Error::InvalidParams(_)
+            | ops::Error::ConfirmationRequired { .. } => Code::NameInvalid,
             ops::Error::DiskFull => Code::Unavailable,
         };
         Self::new(code, error.to_string())

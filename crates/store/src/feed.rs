@@ -6,6 +6,8 @@ use tokio::sync::watch;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Table {
     Accounts,
+    /// Add-ons with their attachments, credentials and instances.
+    Addons,
     /// Apps with their config vars, features, buildpacks and collaborators.
     Apps,
     AppSetups,

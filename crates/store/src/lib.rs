@@ -10,19 +10,23 @@
 //! sealed here on their way in (see [`seal`]) and never leave in an error or a log line.
 
 pub mod accounts;
+pub mod addons;
 pub mod app_setups;
 pub mod apps;
+pub mod attachments;
 pub mod authorizations;
 pub mod buildpacks;
 pub mod builds;
 pub mod chores;
 pub mod collaborators;
 pub mod configs;
+pub mod credentials;
 pub mod domains;
 pub mod drains;
 pub mod dynos;
 pub mod features;
 pub mod formation;
+pub mod instances;
 pub mod keys;
 pub mod registry;
 pub mod releases;

@@ -37,8 +37,9 @@ pub async fn insert(write: &mut Write, release: &Release, config: Option<ConfigI
     write.touch(Table::Releases);
     sqlx::query(
         "INSERT INTO releases (id, app_id, version, description, user_id, slug_id, config_id, status,
-                               output_key, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                               output_key, created_at, updated_at, attached_config_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+                 (SELECT attached_config_id FROM apps WHERE id = $2))",
     )
     .bind(release.id.to_string())
     .bind(release.app.to_string())

@@ -10,8 +10,9 @@
 
 use crate::keys::{KEY_BYTES, KeyError, Keys};
 use crate::row::Columns;
-use crate::{Result, Write};
+use crate::{Result, StoreError, Write};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 const VERSION: u8 = 1;
@@ -45,6 +46,19 @@ pub(crate) fn seal(keys: &Keys, place: Place<'_>, value: &[u8]) -> Result<Vec<u8
 pub(crate) fn open(keys: &Keys, place: Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
     let data_key = unwrap(keys, place, sealed)?;
     decrypt(&data_cipher(place, &data_key)?, place, &sealed[WRAPPED_END..])
+}
+
+/// Encrypts names and values for `place`.
+pub(crate) fn seal_map(keys: &Keys, place: Place<'_>, map: &BTreeMap<String, String>) -> Result<Vec<u8>> {
+    let text = serde_json::to_vec(map)
+        .map_err(|error| StoreError::Corrupt { column: place.column, why: error.to_string() })?;
+    seal(keys, place, &Zeroizing::new(text))
+}
+
+/// Decrypts what [`seal_map`] made for the same place.
+pub(crate) fn open_map(keys: &Keys, place: Place<'_>, sealed: &[u8]) -> Result<BTreeMap<String, String>> {
+    serde_json::from_slice(&open(keys, place, sealed)?)
+        .map_err(|_| StoreError::Corrupt { column: place.column, why: "not a JSON object of strings".into() })
 }
 
 /// Wraps the data key anew with the current master key; the encrypted value stays as it is.
@@ -123,6 +137,8 @@ const SEALED_COLUMNS: &[SealedColumn] = sealed_columns![
     "app_setups"."sealed_overrides" by "id",
     "dynos"."sealed_env" by "id",
     "drains"."sealed_url" by "id",
+    "instances"."sealed_values" by "id",
+    "addon_credentials"."sealed_values" by "id",
 ];
 
 /// Wraps the data keys of all rows anew.
@@ -174,7 +190,6 @@ pub(crate) fn listed_columns() -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::StoreError;
 
     const OLD: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     const NEW: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";

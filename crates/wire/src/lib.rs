@@ -11,6 +11,7 @@
 //! request bodies everything that a client may leave out has a default.
 
 pub mod account;
+pub mod addon;
 pub mod app;
 pub mod app_setup;
 pub mod authorization;

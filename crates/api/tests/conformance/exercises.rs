@@ -15,6 +15,8 @@ pub async fn run(walk: &mut Walk) {
     slugs_and_releases(walk, &app).await;
     formation_and_dynos(walk, &app).await;
     logs(walk, &app).await;
+    marketplace(walk).await;
+    addons(walk, &app).await;
     walk.call("app", "Delete", &format!("/apps/{app}"), Value::Null).await;
 }
 
@@ -190,6 +192,66 @@ async fn formation_and_dynos(walk: &mut Walk, app: &str) {
     walk.call("dyno", "Restart formation", &at("formations/web"), Value::Null).await;
     walk.call("dyno", "Restart", &one, Value::Null).await;
     walk.call("dyno", "Restart all", &at("dynos"), Value::Null).await;
+}
+
+async fn marketplace(walk: &mut Walk) {
+    let service = "/addon-services/heroku-postgresql";
+    walk.call("add-on-service", "List", "/addon-services", Value::Null).await;
+    walk.call("add-on-service", "Info", service, Value::Null).await;
+    let plans = walk.call("plan", "List By Add-on", &format!("{service}/plans"), Value::Null).await;
+    let id = path("", &plans[0], "id");
+    walk.call("plan", "Info By Add-on", &format!("{service}/plans/{id}"), Value::Null).await;
+    walk.call("plan", "Info", &path("/plans/", &plans[0], "name"), Value::Null).await;
+    let capability = "add-on-region-capability";
+    walk.call(capability, "List", "/addon-region-capabilities", Value::Null).await;
+    let of_service = format!("{service}/region-capabilities");
+    walk.call(capability, "List by Add-on Service", &of_service, Value::Null).await;
+    walk.call(capability, "List By Region", "/regions/local/addon-region-capabilities", Value::Null).await;
+}
+
+async fn addons(walk: &mut Walk, app: &str) {
+    let at = |rest: &str| format!("/apps/{app}/{rest}");
+    provision_all(&walk.world.ops);
+    let create = json!({"plan": {"name": "heroku-postgresql:mini"}, "attachment": {}, "config": {}});
+    let addon = walk.call("add-on", "Create", &at("addons"), create).await;
+    assert_eq!((&addon["state"], &addon["config_vars"]), (&json!("provisioned"), &json!(["DATABASE_URL"])));
+    walk.call("add-on", "List", "/addons", Value::Null).await;
+    walk.call("add-on", "List By App", &at("addons"), Value::Null).await;
+    walk.call("add-on", "List By User", "/users/~/addons", Value::Null).await;
+    walk.call("add-on", "Info", &path("/addons/", &addon, "name"), Value::Null).await;
+    walk.call("add-on", "Info By App", &at("addons/DATABASE"), Value::Null).await;
+    let resolve = json!({"addon": "DATABASE_URL", "app": app, "addon_service": "heroku-postgresql"});
+    walk.call("add-on", "Resolution", "/actions/addons/resolve", resolve).await;
+    let update = json!({"plan": "heroku-postgresql:essential-1", "name": "acme-primary"});
+    walk.call("add-on", "Update", &path(&at("addons/"), &addon, "id"), update).await;
+
+    let create = json!({"addon": "acme-primary", "app": app, "name": "REPORTING"});
+    let attachment = walk.call("add-on-attachment", "Create", "/addon-attachments", create).await;
+    let one = path("/addon-attachments/", &attachment, "id");
+    walk.call("add-on-attachment", "List", "/addon-attachments", Value::Null).await;
+    walk.call("add-on-attachment", "List by App", &at("addon-attachments"), Value::Null).await;
+    let of_addon = "/addons/acme-primary/addon-attachments";
+    walk.call("add-on-attachment", "List by Add-on", of_addon, Value::Null).await;
+    walk.call("add-on-attachment", "Info", &one, Value::Null).await;
+    walk.call("add-on-attachment", "Info by App", &at("addon-attachments/REPORTING"), Value::Null).await;
+    let resolve = json!({"addon_attachment": "REPORTING", "app": app});
+    walk.call("add-on-attachment", "Resolution", "/actions/addon-attachments/resolve", resolve).await;
+    walk.call("add-on-attachment", "Delete", &one, Value::Null).await;
+    walk.call("add-on", "Delete", &at("addons/acme-primary"), json!({"force": false})).await;
+}
+
+/// What the loop that makes add-ons says in the end, without what it does.
+fn provision_all(ops: &ops::Ops) {
+    let ops = ops.clone();
+    let mut changes = ops.store().changes();
+    tokio::spawn(async move {
+        while changes.changed().await.is_ok() {
+            let addons = store::addons::list(&mut ops.store().read().await.unwrap()).await.unwrap();
+            for addon in addons {
+                ops::addons::provisioned(&ops, addon.id).await.unwrap();
+            }
+        }
+    });
 }
 
 async fn logs(walk: &mut Walk, app: &str) {

@@ -51,6 +51,12 @@ pub fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", base64::prelude::BASE64_STANDARD.encode(format!("{user}:{password}")))
 }
 
+/// The usual settings, with the services that are built in.
+fn settings() -> ops::Settings {
+    let catalog = addons::Catalog::load(None).unwrap_or_else(|error| panic!("{error}"));
+    ops::Settings { catalog: Arc::new(catalog), ..ops::Settings::default() }
+}
+
 /// One API with a database of its own, and its administrator's token.
 pub struct World {
     pub token: String,
@@ -79,7 +85,7 @@ impl World {
         let keys = store::Keys::load(directory.path(), None).unwrap();
         let store = store::Store::open(directory.path(), keys).await.unwrap();
         let logs = logs::Logs::open(logs::Config::new(directory.path().join("logs"))).unwrap();
-        let ops = Ops::new(store, ops::Settings::default(), Arc::new(AppLog(logs.clone())));
+        let ops = Ops::new(store, settings(), Arc::new(AppLog(logs.clone())));
         let admin = ops::accounts::Bootstrap {
             email: Some(EMAIL.into()),
             password: Some(PASSWORD.into()),

@@ -322,6 +322,9 @@ fn spec(labels: BTreeMap<String, String>) -> ContainerSpec {
         limits: Settings::default().limits,
         terminal: engine::Terminal::Log,
         mounts: Vec::new(),
+        volumes: Vec::new(),
+        address: None,
+        reach: Vec::new(),
         watch_port: None,
         time_limit: None,
     }

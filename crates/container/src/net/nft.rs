@@ -1,6 +1,6 @@
 //! Talking to the kernel's packet filter through `nft`.
 
-use super::{InstanceTag, NetworkError};
+use super::{InstanceTag, Lease, NetworkError, rules};
 use serde::Deserialize;
 use std::io::ErrorKind;
 use std::process::{Output, Stdio};
@@ -10,6 +10,27 @@ use tokio::process::Command;
 /// Applies a script as one transaction.
 pub(super) async fn apply(script: &str) -> Result<(), NetworkError> {
     run("load the rules", &["-f", "-"], script).await.map(drop)
+}
+
+/// Lets a container through to what it may reach. Doing it again does no harm.
+pub(super) async fn open(tag: InstanceTag, lease: &Lease) -> Result<(), NetworkError> {
+    change("add", tag, lease).await
+}
+
+/// Takes that back.
+pub(super) async fn close(tag: InstanceTag, lease: &Lease) -> Result<(), NetworkError> {
+    // There is no "delete if it is there" in older versions; adding first makes sure that it is.
+    change("add", tag, lease).await?;
+    change("delete", tag, lease).await
+}
+
+async fn change(verb: &str, tag: InstanceTag, lease: &Lease) -> Result<(), NetworkError> {
+    if lease.reach.is_empty() {
+        return Ok(());
+    }
+    let (table, from) = (tag.table(), lease.address);
+    let ways: Vec<_> = lease.reach.iter().map(|to| format!("{from} . {} . {}", to.ip(), to.port())).collect();
+    apply(&format!("{verb} element inet {table} {} {{ {} }}\n", rules::REACH, ways.join(", "))).await
 }
 
 /// Deletes the installation's table; none is no error.

@@ -12,6 +12,9 @@ use std::str::FromStr;
 const REFUSED: &str = "0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, \
     192.0.0.0/24, 192.168.0.0/16, 198.18.0.0/15, 224.0.0.0/3";
 
+/// The set of what containers may reach of each other: from, to, and the TCP port.
+pub(super) const REACH: &str = "reach";
+
 /// Something that containers may reach although it lies in a refused range or on the host, e.g. a
 /// database: `10.0.0.5:5432`, or `10.8.0.0/24` for every port of a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,9 +103,14 @@ table inet {table} {{
         oifname {ours} jump to_container
         iifname {ours} jump from_container
     }}
-    # Connections come from the host alone, and those are not forwarded.
+    # Connections come from the host, and those are not forwarded, or from containers that were given
+    # the way.
+    set {REACH} {{
+        type ipv4_addr . ipv4_addr . inet_service
+    }}
     chain to_container {{
         ct state established,related accept
+        ip saddr . ip daddr . tcp dport @{REACH} accept
         drop
     }}
     chain from_container {{

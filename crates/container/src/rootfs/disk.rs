@@ -11,9 +11,9 @@
 //! cache when the kernel mounts it, which else would wait for the host's disk, block by block. For
 //! the cache to stay, device and file system must agree on the size of a block.
 
+use super::loop_device::{self, BLOCK};
 use crate::bundle::Paths;
 use crate::error::{Doing, Failure};
-use crate::sys;
 use rustix::fs::{CWD, SeekFrom};
 use rustix::io::Errno;
 use rustix::mount::{
@@ -48,9 +48,6 @@ impl Writable {
     }
 }
 
-/// Size of a block of the file system, and of the device below.
-const BLOCK: u32 = 4096;
-
 /// ext4 cannot be made much smaller.
 const SMALLEST: u64 = 16 << 20;
 
@@ -84,7 +81,7 @@ fn limited(paths: &Paths, bytes: u64) -> Result<OwnedFd, Failure> {
     let image = File::options().read(true).write(true).create(true).truncate(true).open(paths.disk());
     let image = image.doing(step)?;
     image.set_len(bytes).doing(step)?;
-    let device = loop_device(&image)?;
+    let device = loop_device::bind(&image).doing("bind the writable layer to a loop device")?;
     copy_sparse(&template, &device.file).doing("copy the writable layer's file system")?;
     let step = "mount the writable layer's file system";
     let ext4 = fsopen("ext4", FsOpenFlags::FSOPEN_CLOEXEC).doing(step)?;
@@ -98,43 +95,6 @@ fn limited(paths: &Paths, bytes: u64) -> Result<OwnedFd, Failure> {
         | MountAttrFlags::MOUNT_ATTR_NOSUID
         | MountAttrFlags::MOUNT_ATTR_NOATIME;
     fsmount(ext4.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes).doing(step)
-}
-
-struct LoopDevice {
-    path: PathBuf,
-    /// Open until the mount holds the device: it is freed with its last user.
-    file: File,
-}
-
-/// Binds the file to a free loop device.
-fn loop_device(image: &File) -> Result<LoopDevice, Failure> {
-    let step = "bind the writable layer to a loop device";
-    let control = File::options().read(true).write(true).open("/dev/loop-control").doing(step)?;
-    // Another process may take the free device first; then there is another one.
-    for _ in 0..64 {
-        let number = sys::free_loop_device(control.as_fd()).doing(step)?;
-        let path = PathBuf::from(format!("/dev/loop{number}"));
-        let file = match File::options().read(true).write(true).open(&path) {
-            Ok(file) => file,
-            // Bound and freed by another meanwhile.
-            Err(error) if error.raw_os_error() == Some(libc::ENXIO) => continue,
-            Err(error) => return Err(error).doing(step),
-        };
-        let direct = sys::configure_loop_device(file.as_fd(), image.as_fd(), BLOCK, true);
-        let bound = match direct {
-            // A file system without direct access.
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
-                sys::configure_loop_device(file.as_fd(), image.as_fd(), BLOCK, false)
-            }
-            other => other,
-        };
-        match bound {
-            Ok(()) => return Ok(LoopDevice { path, file }),
-            Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {}
-            Err(error) => return Err(error).doing(step),
-        }
-    }
-    Err(io::Error::from(io::ErrorKind::ResourceBusy)).doing(step)
 }
 
 /// Opens an empty file system of that size, making it first if there is none.
@@ -155,17 +115,22 @@ fn template(paths: &Paths, bytes: u64) -> Result<File, Failure> {
 
 fn make_file_system(path: &Path, bytes: u64) -> io::Result<()> {
     File::create(path)?.set_len(bytes)?;
-    let made = Command::new("mkfs.ext4")
+    let mut command = Command::new("mkfs.ext4");
+    command
         .args(["-q", "-F", "-m", "0", "-b", &BLOCK.to_string()])
         .args(["-O", "^has_journal,^resize_inode,sparse_super2"])
         .args(["-E", "lazy_itable_init=1,nodiscard,root_owner=0:0"])
-        .arg(path)
-        .env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin")
-        .stdin(Stdio::null())
-        .output()?;
-    if !made.status.success() {
-        let words = String::from_utf8_lossy(&made.stderr);
-        return Err(io::Error::other(format!("mkfs.ext4 ended with {}: {}", made.status, words.trim())));
+        .arg(path);
+    run_tool(command)
+}
+
+/// Runs a program of e2fsprogs.
+pub(super) fn run_tool(mut command: Command) -> io::Result<()> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let done = command.env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin").stdin(Stdio::null()).output()?;
+    if !done.status.success() {
+        let words = String::from_utf8_lossy(&done.stderr);
+        return Err(io::Error::other(format!("{name} ended with {}: {}", done.status, words.trim())));
     }
     Ok(())
 }

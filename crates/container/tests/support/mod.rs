@@ -229,6 +229,9 @@ pub fn shell(script: &str) -> ContainerSpec {
         },
         terminal: Terminal::Log,
         mounts: vec![],
+        volumes: Vec::new(),
+        address: None,
+        reach: Vec::new(),
         watch_port: None,
         time_limit: None,
     }

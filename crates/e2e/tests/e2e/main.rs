@@ -4,6 +4,7 @@
 //! one for themselves. The platforms are purged at the end, and what stays on the machine fails
 //! the run.
 
+mod addons;
 mod cli_more;
 mod commands;
 mod deploys;
@@ -31,6 +32,7 @@ const SHARED: &[(&str, Shared)] = &[
     ("tour::the_sample_app_runs_all_its_process_types", tour::the_sample_app_runs_all_its_process_types),
     ("tour::operators_see_health_and_metrics", tour::operators_see_health_and_metrics),
     ("tour::kigos_own_cli_does_the_same", tour::kigos_own_cli_does_the_same),
+    ("addons::postgres_and_redis", addons::postgres_and_redis),
     ("commands::every_command_of_the_list", commands::every_command_of_the_list),
     ("commands::login_with_a_password", commands::login_with_a_password),
     ("commands::one_off_dynos", commands::one_off_dynos),

@@ -100,6 +100,9 @@ impl Machine {
             },
             terminal: Terminal::Log,
             mounts: Vec::new(),
+            volumes: Vec::new(),
+            address: None,
+            reach: Vec::new(),
             watch_port: None,
             time_limit: Some(Duration::from_mins(5)),
         }

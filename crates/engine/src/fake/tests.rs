@@ -27,6 +27,9 @@ fn spec(terminal: Terminal) -> ContainerSpec {
         },
         terminal,
         mounts: Vec::new(),
+        volumes: Vec::new(),
+        address: None,
+        reach: Vec::new(),
         watch_port: Some(5000),
         time_limit: None,
     }

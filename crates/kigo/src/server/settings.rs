@@ -5,7 +5,8 @@ use crate::env::Endpoints;
 use anyhow::{Context, Result};
 use builder::HostSettings;
 use engine_local::LocalConfig;
-use std::net::IpAddr;
+use ipnet::Ipv4Net;
+use std::net::{IpAddr, Ipv4Addr};
 
 pub(super) fn local_config(config: &Config) -> Result<LocalConfig> {
     let resolvers: Vec<_> = config
@@ -22,11 +23,27 @@ pub(super) fn local_config(config: &Config) -> Result<LocalConfig> {
     let allow: Result<_, _> = config.allow.iter().map(|text| text.parse()).collect();
     Ok(LocalConfig {
         subnet: config.subnet.parse().context("subnet is not an IPv4 network like 10.201.0.0/16")?,
+        reserved: Some(service_network(config)?.to_string().parse()?),
         resolvers: (!resolvers.is_empty()).then_some(resolvers),
         allow: allow.context("allow has something that is no network like 10.0.0.5/32:5432")?,
         runtime: config.runtime.parse()?,
         ..LocalConfig::new(config.data_dir.clone())
     })
+}
+
+/// The upper quarter of the containers' network: services keep their addresses, dynos do not.
+fn service_network(config: &Config) -> Result<Ipv4Net> {
+    let all: Ipv4Net = config.subnet.parse().context("subnet is not an IPv4 network like 10.201.0.0/16")?;
+    let quarters = all.subnets((all.prefix_len() + 2).min(32))?;
+    Ok(quarters.last().unwrap_or(all))
+}
+
+/// The first address of services, and how many there are: all but the network's last, which some
+/// programs take for the broadcast address.
+pub(super) fn service_addresses(config: &Config) -> Result<(Ipv4Addr, u32)> {
+    let network = service_network(config)?;
+    let size = u32::from(network.broadcast()) - u32::from(network.network());
+    Ok((network.network(), size))
 }
 
 pub(super) fn build_settings(config: &Config) -> Result<builder::Settings> {

@@ -99,8 +99,9 @@ async fn follow(
         lines.push(text::by(user, format!("Enable {feature} feature")));
     }
     // Somebody may have been quicker than this setup; what is there already stays.
-    let mut vars = store::configs::of_app(write, app.id).await?;
-    let wanted = decision.vars.0.iter().filter(|(name, _)| !vars.0.contains_key(*name));
+    let mut vars = store::configs::own_of_app(write, app.id).await?;
+    let all = store::configs::of_app(write, app.id).await?;
+    let wanted = decision.vars.0.iter().filter(|(name, _)| !all.0.contains_key(*name));
     let wanted = wanted.map(|(name, value)| (name.clone(), Some(value.clone()))).collect();
     if let Some(description) = config_vars::apply(&mut vars, wanted)? {
         let config = Some(store::configs::insert(write, app.id, &vars).await?);

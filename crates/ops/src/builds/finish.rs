@@ -153,8 +153,9 @@ async fn first_config_vars(
     user: &Account,
     wanted: BTreeMap<String, String>,
 ) -> Result<Option<releases::Made>> {
-    let mut vars: ConfigVars = store::configs::of_app(write, app.id).await?;
-    let missing = wanted.into_iter().filter(|(name, _)| !vars.0.contains_key(name));
+    let mut vars: ConfigVars = store::configs::own_of_app(write, app.id).await?;
+    let all = store::configs::of_app(write, app.id).await?;
+    let missing = wanted.into_iter().filter(|(name, _)| !all.0.contains_key(name));
     let missing = missing.map(|(name, value)| (name, Some(value))).collect();
     // A buildpack that wants nonsense set does not make the deploy fail.
     let Ok(Some(description)) = config_vars::apply(&mut vars, missing) else { return Ok(None) };

@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts;
+mod addons;
 mod app_setups;
 mod apps;
 mod builds;

@@ -135,6 +135,7 @@ fn source(vars: &[(&str, &str)], metadata: Option<&str>) -> Source {
         vars: ConfigVars(vars.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()),
         metadata: metadata.map(str::to_owned),
         setup: None,
+        reach: Vec::new(),
     }
 }
 

@@ -1,0 +1,101 @@
+//! What is wrong with a definition, all of it at once.
+
+use crate::template::{self, Place};
+use crate::{Definition, Plan};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+
+/// The sentences are for whoever wrote the definition.
+pub(crate) fn problems(definition: &Definition) -> Vec<String> {
+    let mut problems = Vec::new();
+    names(definition, &mut problems);
+    plans(definition, &mut problems);
+    config(definition, &mut problems);
+    running(definition, &mut problems);
+    problems
+}
+
+fn names(definition: &Definition, problems: &mut Vec<String>) {
+    let word = |text: &str| {
+        text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && text.bytes().next().is_some_and(|b| b.is_ascii_lowercase())
+    };
+    for (what, text) in [("name", definition.name.as_str()), ("alias", definition.alias())] {
+        if !word(text) {
+            problems
+                .push(format!("{what}: {text:?} must start with a letter and use only a-z, 0-9 and dashes"));
+        }
+    }
+    for (what, text) in [
+        ("attachment.first", definition.attachment.first.as_str()),
+        ("attachment.further", definition.further()),
+    ] {
+        if let Err(error) = domain::addon::check_attachment_name(text) {
+            problems.push(format!("{what}: {error}"));
+        }
+    }
+}
+
+fn plans(definition: &Definition, problems: &mut Vec<String>) {
+    if definition.plan(&definition.default_plan).is_none() {
+        problems.push(format!("default_plan: there is no plan {:?}", definition.default_plan));
+    }
+    let mut known = BTreeSet::new();
+    for Plan { name, aliases, shared, memory, disk, .. } in &definition.plans {
+        for name in std::iter::once(name).chain(aliases) {
+            if !known.insert(name) {
+                problems.push(format!("plans: {name:?} is there twice"));
+            }
+        }
+        let Some(run) = &definition.run else { continue };
+        if *shared && run.shared.is_none() {
+            problems
+                .push(format!("plans.{name}: it is shared, and run.shared does not say how large that is"));
+        }
+        if !shared && *memory == 0 {
+            problems.push(format!("plans.{name}: memory is missing"));
+        }
+        if !shared && run.volume && *disk == 0 {
+            problems.push(format!("plans.{name}: disk is missing"));
+        }
+    }
+}
+
+fn config(definition: &Definition, problems: &mut Vec<String>) {
+    let place = definition.run.as_ref().map(|run| Place { host: Ipv4Addr::LOCALHOST, port: run.port });
+    let values: BTreeMap<_, _> =
+        definition.values.keys().map(|name| (name.clone(), "value".to_owned())).collect();
+    for (suffix, text) in &definition.config {
+        if let Err(error) = domain::addon::check_attachment_name(suffix) {
+            problems.push(format!("config.{suffix}: {error}"));
+        }
+        if let Err(error) = template::fill(text, place, &values) {
+            problems.push(format!("config.{suffix}: {error}; there are {}", known(&values, place.is_some())));
+        }
+    }
+}
+
+fn known(values: &BTreeMap<String, String>, place: bool) -> String {
+    let place = if place { &["host", "port"][..] } else { &[] };
+    let names: Vec<_> = values.keys().map(String::as_str).chain(place.iter().copied()).collect();
+    names.join(", ")
+}
+
+fn running(definition: &Definition, problems: &mut Vec<String>) {
+    let hooks = &definition.hooks;
+    let Some(run) = &definition.run else {
+        if hooks != &crate::Hooks::default() {
+            problems.push("hooks: there is nothing that runs, so there is nothing to run them in".into());
+        }
+        return;
+    };
+    if definition.plans.iter().any(|plan| plan.shared) && hooks.deprovision.is_none() {
+        problems.push("hooks.deprovision is missing: plans that share a container need it".into());
+    }
+    if hooks.backup.is_some() != hooks.restore.is_some() {
+        problems.push("hooks: backup and restore come together".into());
+    }
+    if run.packages.is_empty() {
+        problems.push("run.packages: nothing to install".into());
+    }
+}

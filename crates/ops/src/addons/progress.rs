@@ -1,0 +1,113 @@
+//! What the loop that makes add-ons says about them. None of these takes an actor.
+
+use crate::attachments;
+use crate::{Ops, Result};
+use domain::{Addon, AddonId, AddonState, InstanceId};
+use jiff::Timestamp;
+use store::Write;
+
+/// An add-on is there: its attachments get their config vars, which makes releases.
+pub async fn provisioned(ops: &Ops, id: AddonId) -> Result<()> {
+    let mut write = ops.store().write().await?;
+    let Some(mut addon) = in_state(&mut write, id, AddonState::Provisioning).await? else { return Ok(()) };
+    addon.state = AddonState::Provisioned;
+    (addon.attempts, addon.retry_at, addon.failure) = (0, None, None);
+    addon.updated_at = ops.now();
+    store::addons::update(&mut write, &addon).await?;
+    for mut credential in store::credentials::of_addon(&mut write, id).await? {
+        credential.active = true;
+        store::credentials::update(&mut write, &credential).await?;
+    }
+    let mut said = Vec::new();
+    for attachment in store::attachments::of_addon(&mut write, id).await? {
+        let Some(mut app) = store::apps::by_id(&mut write, attachment.app).await? else { continue };
+        let user = match store::accounts::by_id(&mut write, addon.user).await? {
+            Some(user) => Some(user),
+            None => store::accounts::by_id(&mut write, app.owner).await?,
+        };
+        let Some(user) = user else { continue };
+        let what = format!("Attach {} (@ref:{})", attachment.name, addon.name);
+        let lines = attachments::refresh(ops, &mut write, &mut app, &user, vec![what]).await?;
+        said.push((app.id, lines));
+    }
+    ops.commit_all(write, said).await
+}
+
+/// An attempt failed and is repeated later. The add-on stays what it was.
+pub async fn later(ops: &Ops, id: AddonId, why: &str, retry_at: Timestamp) -> Result<()> {
+    let mut write = ops.store().write().await?;
+    let Some(mut addon) = store::addons::by_id(&mut write, id).await? else { return Ok(()) };
+    addon.attempts = addon.attempts.saturating_add(1);
+    addon.retry_at = Some(retry_at);
+    addon.failure = Some(why.to_owned());
+    store::addons::update(&mut write, &addon).await?;
+    Ok(write.commit().await?)
+}
+
+/// An add-on could not be provisioned and is not tried again. What there is of it is taken away.
+pub async fn failed(ops: &Ops, id: AddonId, why: &str) -> Result<()> {
+    let mut write = ops.store().write().await?;
+    let Some(mut addon) = in_state(&mut write, id, AddonState::Provisioning).await? else { return Ok(()) };
+    addon.state = AddonState::Failed;
+    (addon.attempts, addon.retry_at) = (0, None);
+    addon.failure = Some(why.to_owned());
+    addon.updated_at = ops.now();
+    store::addons::update(&mut write, &addon).await?;
+    for attachment in store::attachments::of_addon(&mut write, id).await? {
+        store::attachments::delete(&mut write, attachment.id).await?;
+    }
+    let line = format!("{} could not be provisioned: {why}", addon.name);
+    ops.commit(write, addon.app, vec![line]).await
+}
+
+/// Nothing is left of an add-on but its row, which goes now. One that failed keeps it until `keep` says
+/// otherwise; a container of its own is to be taken away.
+pub async fn gone(ops: &Ops, id: AddonId, keep: bool) -> Result<()> {
+    let mut write = ops.store().write().await?;
+    let Some(mut addon) = store::addons::by_id(&mut write, id).await? else { return Ok(()) };
+    if addon.state.is_there() {
+        return Ok(());
+    }
+    if let Some(instance) = addon.instance.take() {
+        store::addons::update(&mut write, &addon).await?;
+        let own = store::instances::by_id(&mut write, instance).await?.filter(|one| one.plan.is_some());
+        if let Some(mut own) = own {
+            own.removed = true;
+            store::instances::update(&mut write, &own).await?;
+        }
+    }
+    if !keep {
+        store::addons::delete(&mut write, id).await?;
+    }
+    Ok(write.commit().await?)
+}
+
+/// Nothing is left of an instance.
+pub async fn instance_gone(ops: &Ops, id: InstanceId) -> Result<()> {
+    let mut write = ops.store().write().await?;
+    store::instances::delete(&mut write, id).await?;
+    Ok(write.commit().await?)
+}
+
+/// An instance ended, or could not be started; it is tried again then.
+pub async fn instance_failed(ops: &Ops, id: InstanceId, retry_at: Timestamp) -> Result<()> {
+    let mut write = ops.store().write().await?;
+    let Some(mut instance) = store::instances::by_id(&mut write, id).await? else { return Ok(()) };
+    instance.failures = instance.failures.saturating_add(1);
+    instance.retry_at = Some(retry_at);
+    store::instances::update(&mut write, &instance).await?;
+    Ok(write.commit().await?)
+}
+
+/// An instance has been up for a while: what was before is forgotten.
+pub async fn instance_up(ops: &Ops, id: InstanceId) -> Result<()> {
+    let mut write = ops.store().write().await?;
+    let Some(mut instance) = store::instances::by_id(&mut write, id).await? else { return Ok(()) };
+    (instance.failures, instance.retry_at) = (0, None);
+    store::instances::update(&mut write, &instance).await?;
+    Ok(write.commit().await?)
+}
+
+async fn in_state(write: &mut Write, id: AddonId, state: AddonState) -> Result<Option<Addon>> {
+    Ok(store::addons::by_id(write, id).await?.filter(|addon| addon.state == state))
+}

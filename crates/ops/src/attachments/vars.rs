@@ -1,0 +1,73 @@
+//! The config vars that an app's attachments give.
+
+use crate::releases::{self, Trigger};
+use crate::{Error, Ops, Result};
+use ::addons::Place;
+use domain::{Account, AddonState, App, AppId, ConfigVars};
+use std::net::SocketAddrV4;
+use store::{Tx, Write};
+
+/// Brings an app's attached config vars up to date. If that changes them, a release is made for each of
+/// `descriptions`, all with the new ones. Returns what the app's log is to say.
+pub(crate) async fn refresh(
+    ops: &Ops,
+    write: &mut Write,
+    app: &mut App,
+    user: &Account,
+    descriptions: Vec<String>,
+) -> Result<Vec<String>> {
+    let vars = current(ops, write, app.id).await?;
+    if vars == store::configs::attached_of_app(write, app.id).await? {
+        return Ok(Vec::new());
+    }
+    store::configs::attach(write, app.id, &vars).await?;
+    let config = store::configs::id_of_app(write, app.id).await?;
+    let mut lines = Vec::new();
+    for description in descriptions {
+        let slug = releases::base_slug(write, app.id).await?;
+        let new = releases::New { user, description, slug, config, trigger: Trigger::Config };
+        lines.extend(releases::insert(ops, write, app, new).await?.lines);
+    }
+    Ok(lines)
+}
+
+/// What the attachments of an app give now.
+async fn current(ops: &Ops, write: &mut Write, app: AppId) -> Result<ConfigVars> {
+    let mut vars = ConfigVars::default();
+    for attachment in store::attachments::of_app(write, app).await? {
+        let Some(addon) = store::addons::by_id(write, attachment.addon).await? else { continue };
+        if addon.state != AddonState::Provisioned {
+            continue;
+        }
+        let Some(service) = ops.settings().catalog.service(&addon.service) else { continue };
+        let credential = store::credentials::by_name(write, addon.id, attachment.credential()).await?;
+        let Some(credential) = credential.filter(|credential| credential.active) else { continue };
+        let instance = match addon.instance {
+            Some(id) => store::instances::by_id(write, id).await?,
+            None => None,
+        };
+        let place = match (&service.run, instance) {
+            (Some(run), Some(instance)) => Some(Place { host: instance.address, port: run.port }),
+            _ => None,
+        };
+        let given = service.config_vars(&attachment.name, place, &credential.values);
+        vars.0.extend(given.map_err(|error| Error::Internal(Box::new(error)))?);
+    }
+    Ok(vars)
+}
+
+/// Where the add-ons are that an app is attached to: what its dynos are to be let through to.
+pub async fn reach(ops: &Ops, tx: &mut Tx, app: AppId) -> Result<Vec<SocketAddrV4>> {
+    let mut reach = Vec::new();
+    for attachment in store::attachments::of_app(tx, app).await? {
+        let Some(addon) = store::addons::by_id(tx, attachment.addon).await? else { continue };
+        let Some(instance) = addon.instance else { continue };
+        let Some(instance) = store::instances::by_id(tx, instance).await? else { continue };
+        let service = ops.settings().catalog.service(&addon.service);
+        let port = service.and_then(|service| service.run.as_ref()).map(|run| run.port);
+        reach.extend(port.map(|port| SocketAddrV4::new(instance.address, port)));
+    }
+    reach.sort_unstable();
+    reach.dedup();
+    Ok(reach)
+}

@@ -1,0 +1,339 @@
+//! Keeps the services that add-ons live in running, makes add-ons in them, and takes away what is given
+//! up.
+//!
+//! An instance's container has the instance's id, its volume is `volumes/<id>` of the data directory. A
+//! hook runs in a container beside it and is begun again when the server was killed meanwhile, so hooks
+//! must be able to find their work done. What is made of that is written down by `ops`.
+
+mod spec;
+mod task;
+
+use crate::Build;
+use crate::driver::{Loop, Nudge, Turn};
+use crate::error::{Error, Result, chain};
+use addons::{Definition, Plan as Offer, Running};
+use async_trait::async_trait;
+use domain::{Addon, AddonId, AddonState, Digest, Instance, InstanceId};
+use engine::{Engine, Observation, Status};
+use ops::Ops;
+use planner::addons::{Action, Seen, Settings, World, plan, retry_at};
+use serde_json::json;
+use spec::label;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Hooks that run at the same time.
+const HOOKS: usize = 4;
+
+/// An instance that has run for so long has got over its failures.
+const STEADY: Duration = Duration::from_secs(30);
+
+/// The loop.
+pub(crate) struct Services {
+    pub(crate) worker: Worker,
+    pub(crate) settings: Settings,
+    pub(crate) nudge: Nudge,
+    pub(crate) children: TaskTracker,
+    pub(crate) at_work: AtWork,
+}
+
+/// What does the work; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Worker {
+    pub(crate) ops: Ops,
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) builder: Arc<dyn Build>,
+    /// The data directory.
+    pub(crate) data: PathBuf,
+    pub(crate) turns: Arc<Semaphore>,
+    /// Cancelled once what an earlier server was building is gone: what is built before goes, too.
+    pub(crate) swept: CancellationToken,
+    pub(crate) shutdown: CancellationToken,
+}
+
+impl Worker {
+    pub(crate) fn new(
+        ops: Ops,
+        engine: Arc<dyn Engine>,
+        builder: Arc<dyn Build>,
+        data: PathBuf,
+        swept: CancellationToken,
+        shutdown: CancellationToken,
+    ) -> Self {
+        Self { ops, engine, builder, data, turns: Arc::new(Semaphore::new(HOOKS)), swept, shutdown }
+    }
+}
+
+/// What is being done at this moment. Forgotten with the server; then all of it is begun again.
+#[derive(Clone, Default)]
+pub(crate) struct AtWork(Arc<Mutex<Busy>>);
+
+#[derive(Default)]
+struct Busy {
+    addons: BTreeSet<AddonId>,
+    instances: BTreeSet<InstanceId>,
+    tasks: BTreeSet<engine::ContainerId>,
+}
+
+impl AtWork {
+    fn with<T>(&self, look: impl FnOnce(&mut Busy) -> T) -> T {
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[async_trait]
+impl Loop for Services {
+    fn name(&self) -> &'static str {
+        "services"
+    }
+
+    fn period(&self) -> Duration {
+        Duration::from_secs(5)
+    }
+
+    async fn run_once(&mut self) -> Result<Turn> {
+        let observed = self.observe().await?;
+        let world = self.world(&observed).await?;
+        let found = plan(&self.settings, &world, self.worker.ops.now());
+        self.forget_failures(&world, &observed).await?;
+        let mut failures = Vec::new();
+        if !self.worker.shutdown.is_cancelled() {
+            for action in &found.actions {
+                // What fails for one must neither stop nor delay the others.
+                if let Err(error) = self.apply(*action, &world).await {
+                    let error = chain(&error);
+                    tracing::warn!(?action, error, "could not do what a service needs");
+                    failures.push(error);
+                }
+            }
+        }
+        let detail = json!({
+            "instances": world.instances.len(), "addons": world.addons.len(),
+            "actions": found.actions.len(), "failures": failures,
+        });
+        let again = (!failures.is_empty()).then(|| retry_at(&self.settings, 2, self.worker.ops.now()));
+        Ok(Turn { detail, next: found.next.into_iter().chain(again).min() })
+    }
+}
+
+impl Services {
+    /// The containers of services. Those of hooks that nobody waits for are left by a server that was
+    /// killed, and go.
+    async fn observe(&self) -> Result<BTreeMap<InstanceId, Observation>> {
+        let mut seen = BTreeMap::new();
+        for one in self.worker.engine.observe().await? {
+            match one.labels.get(label::KIND).map(String::as_str) {
+                Some(label::SERVICE) => drop(seen.insert(InstanceId(one.id), one)),
+                Some(label::TASK) if self.at_work.with(|busy| !busy.tasks.contains(&one.id)) => {
+                    self.worker.engine.remove(one.id).await?;
+                }
+                _ => {}
+            }
+        }
+        Ok(seen)
+    }
+
+    async fn world(&self, observed: &BTreeMap<InstanceId, Observation>) -> Result<World> {
+        let mut tx = self.worker.ops.store().read().await?;
+        let instances = store::instances::list(&mut tx).await?;
+        let addons = store::addons::list(&mut tx).await?;
+        drop(tx);
+        // A container without a row: its instance was taken away by a server that was killed then.
+        for id in observed.keys().filter(|id| instances.iter().all(|one| one.id != **id)) {
+            if self.at_work.with(|busy| !busy.instances.contains(id)) {
+                self.worker.remove_instance(*id).await?;
+            }
+        }
+        let seen = observed.iter().map(|(id, one)| {
+            let seen = match one.status {
+                Status::Running { listening: true, .. } => Seen::Ready,
+                Status::Exited { .. } => Seen::Ended,
+                _ => Seen::Starting,
+            };
+            (*id, seen)
+        });
+        let (busy, starting) = self.at_work.with(|busy| (busy.addons.clone(), busy.instances.clone()));
+        Ok(World { instances, addons, seen: seen.collect(), busy, starting })
+    }
+
+    /// Instances that have run for a while begin anew with their next failure.
+    async fn forget_failures(
+        &self,
+        world: &World,
+        observed: &BTreeMap<InstanceId, Observation>,
+    ) -> Result<()> {
+        let now = self.worker.ops.now();
+        for instance in world.instances.iter().filter(|one| one.failures > 0) {
+            let Some(Status::Running { since, listening: true }) =
+                observed.get(&instance.id).map(|one| &one.status)
+            else {
+                continue;
+            };
+            if (now - *since).total(jiff::Unit::Second).is_ok_and(|age| age > STEADY.as_secs_f64()) {
+                ops::addons::instance_up(&self.worker.ops, instance.id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn apply(&self, action: Action, world: &World) -> Result<()> {
+        let addon = |id| world.addons.iter().find(|one| one.id == id).cloned();
+        let instance = |id| world.instances.iter().find(|one| one.id == id).cloned();
+        let ops = &self.worker.ops;
+        match action {
+            Action::Start(id) => {
+                if let Some(instance) = instance(id) {
+                    self.start(instance);
+                }
+            }
+            Action::Bury(id) => {
+                let failures = instance(id).map_or(0, |one| one.failures);
+                self.worker.bury(id, retry_at(&self.settings, failures, ops.now())).await?;
+            }
+            Action::Remove(id) => {
+                self.worker.remove_instance(id).await?;
+                ops::addons::instance_gone(ops, id).await?;
+            }
+            Action::Provision(id) | Action::Deprovision(id) => {
+                if let Some(addon) = addon(id) {
+                    let instance = addon.instance.and_then(instance);
+                    self.work(addon, instance);
+                }
+            }
+            Action::Fail(id) => {
+                let why = addon(id).and_then(|addon| addon.failure);
+                let why = why.unwrap_or_else(|| "its service does not start".into());
+                ops::addons::failed(ops, id, &why).await?;
+            }
+            Action::Gone(id, keep) => ops::addons::gone(ops, id, keep).await?,
+        }
+        Ok(())
+    }
+
+    /// Starts an instance beside the loop: its image may have to be made first, which takes a while.
+    fn start(&self, instance: Instance) {
+        let id = instance.id;
+        if !self.at_work.with(|busy| busy.instances.insert(id)) {
+            return;
+        }
+        let (worker, settings, at_work, nudge) =
+            (self.worker.clone(), self.settings, self.at_work.clone(), self.nudge.clone());
+        self.children.spawn(async move {
+            if let Err(error) = worker.start_instance(&instance).await {
+                tracing::error!(instance = %id, service = instance.service, error = chain(&error), "a service does not start");
+                let retry = retry_at(&settings, instance.failures, worker.ops.now());
+                let told = ops::addons::instance_failed(&worker.ops, id, retry).await;
+                told.unwrap_or_else(|error| tracing::error!(error = chain(&error), "a failure was not written down"));
+            }
+            at_work.with(|busy| busy.instances.remove(&id));
+            nudge.now();
+        });
+    }
+
+    /// Runs an add-on's hook beside the loop.
+    fn work(&self, addon: Addon, instance: Option<Instance>) {
+        let id = addon.id;
+        if !self.at_work.with(|busy| busy.addons.insert(id)) {
+            return;
+        }
+        let (worker, settings, at_work, nudge) =
+            (self.worker.clone(), self.settings, self.at_work.clone(), self.nudge.clone());
+        self.children.spawn(async move {
+            if let Err(error) = worker.hook(&addon, instance.as_ref(), &at_work).await {
+                let why = chain(&error);
+                tracing::warn!(addon = addon.name, state = addon.state.as_str(), why, "a hook failed");
+                let retry = retry_at(&settings, addon.attempts, worker.ops.now());
+                let told = ops::addons::later(&worker.ops, id, &why, retry).await;
+                told.unwrap_or_else(|error| {
+                    tracing::error!(error = chain(&error), "a failure was not written down")
+                });
+            }
+            at_work.with(|busy| busy.addons.remove(&id));
+            nudge.now();
+        });
+    }
+}
+
+impl Worker {
+    /// The service of an instance or add-on, and its plan; `None` for a shared instance's.
+    fn offer(&self, service: &str, plan: Option<&str>) -> Result<(&Definition, Option<&Offer>)> {
+        let withdrawn = |what: &str| Error::Service(format!("{what} is not in the catalog any more"));
+        let catalog = &self.ops.settings().catalog;
+        let definition = catalog.service(service).ok_or_else(|| withdrawn(service))?;
+        let Some(name) = plan else { return Ok((definition, None)) };
+        let found = definition.plan(name).ok_or_else(|| withdrawn(&format!("{service}:{name}")))?;
+        Ok((definition, Some(found)))
+    }
+
+    async fn image(&self, run: &Running) -> Result<Digest> {
+        tokio::select! {
+            () = self.swept.cancelled() => {}
+            () = self.shutdown.cancelled() => return Err(Error::Service("the server ends".into())),
+        }
+        Ok(self.builder.service_image(&run.packages).await?)
+    }
+
+    fn volume(&self, id: InstanceId) -> PathBuf {
+        self.data.join("volumes").join(id.to_string())
+    }
+
+    async fn start_instance(&self, instance: &Instance) -> Result<()> {
+        let (definition, offer) = self.offer(&instance.service, instance.plan.as_deref())?;
+        let run = definition.run.as_ref().ok_or_else(|| {
+            Error::Service(format!("the definition of {} does not say how it runs", instance.service))
+        })?;
+        let image = self.image(run).await?;
+        let volume = self.volume(instance.id).join("disk.img");
+        let spec = spec::instance(instance, definition, run, offer, image, volume);
+        Ok(self.engine.start(spec).await?)
+    }
+
+    /// Takes a container away that has ended, and says why in the server's log.
+    async fn bury(&self, id: InstanceId, retry: jiff::Timestamp) -> Result<()> {
+        let last = task::last_lines(&*self.engine, id.0).await;
+        tracing::warn!(instance = %id, last, "a service has ended");
+        ops::addons::instance_failed(&self.ops, id, retry).await?;
+        Ok(self.engine.remove(id.0).await?)
+    }
+
+    async fn remove_instance(&self, id: InstanceId) -> Result<()> {
+        self.engine.remove(id.0).await?;
+        match tokio::fs::remove_dir_all(self.volume(id)).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io("delete a service's volume")(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Runs the hook that an add-on's state asks for, and writes down that it did its work.
+    async fn hook(&self, addon: &Addon, instance: Option<&Instance>, at_work: &AtWork) -> Result<()> {
+        let (definition, offer) = self.offer(&addon.service, Some(&addon.plan))?;
+        let provisioning = addon.state == AddonState::Provisioning;
+        let script = if provisioning { &definition.hooks.provision } else { &definition.hooks.deprovision };
+        if let (Some(script), Some(instance), Some(run), Some(offer)) =
+            (script, instance, &definition.run, offer)
+        {
+            let _turn = self.turns.acquire().await.map_err(|_| Error::Service("the server ends".into()))?;
+            let image = self.image(run).await?;
+            let mut tx = self.ops.store().read().await?;
+            let credentials = store::credentials::of_addon(&mut tx, addon.id).await?;
+            drop(tx);
+            for credential in credentials {
+                let spec = spec::task(addon, instance, definition, run, offer, &credential, script, image);
+                task::run(self, spec, at_work).await?;
+            }
+        }
+        if provisioning {
+            ops::addons::provisioned(&self.ops, addon.id).await?;
+        } else {
+            ops::addons::gone(&self.ops, addon.id, addon.state == AddonState::Failed).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,151 @@
+//! How containers of services and of their hooks are to be.
+
+use addons::{Definition, Plan, Running, Size};
+use domain::{Addon, Credential, Digest, Instance};
+use engine::{ContainerSpec, Limits, Power, Terminal, Volume};
+use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
+use std::path::PathBuf;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Labels of these containers.
+pub(super) mod label {
+    pub(crate) use crate::spec::label::KIND;
+    /// Values of [`KIND`].
+    pub(crate) const SERVICE: &str = "service";
+    pub(crate) const TASK: &str = "service-task";
+    /// The service's name.
+    pub(crate) const NAME: &str = "service";
+    pub(crate) const ADDON: &str = "addon";
+}
+
+/// User and group of `dyno` in every stack.
+const USER: u32 = 1000;
+/// Where a service keeps its data.
+const DATA: &str = "/data";
+const MIB: u64 = 1 << 20;
+/// What a container that all share lets each of its add-ons' users open, in sum.
+const SHARED_CONNECTIONS: u64 = 300;
+/// For everything but data.
+const DISK: u64 = 256 * MIB;
+/// Hooks are short.
+const HOOK_LIMIT: Duration = Duration::from_mins(10);
+const HOOK_MEMORY: u64 = 512 * MIB;
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The container of a service; `offer` is the plan of one that is an add-on's own.
+pub(super) fn instance(
+    instance: &Instance,
+    definition: &Definition,
+    run: &Running,
+    offer: Option<&Plan>,
+    image: Digest,
+    volume: PathBuf,
+) -> ContainerSpec {
+    let size = offer.map(Plan::size).or(run.shared).unwrap_or(Size { memory: 256, disk: 0 });
+    let mut env = values(&instance.values);
+    env.extend(plan_env(offer, size));
+    env.insert("KIGO_PORT".into(), run.port.to_string());
+    env.extend([("PATH".into(), PATH.into()), ("HOME".into(), "/tmp".into())]);
+    let volume = Volume { image: volume, size: size.disk * MIB, target: DATA.into(), owner: USER };
+    let labels = [(label::KIND, label::SERVICE), (label::NAME, &definition.name)];
+    ContainerSpec {
+        id: instance.id.0,
+        env,
+        limits: limits(size.memory * MIB),
+        volumes: if run.volume { vec![volume] } else { Vec::new() },
+        watch_port: Some(run.port),
+        address: Some(instance.address),
+        ..base(labels, image, &run.start, &definition.name)
+    }
+}
+
+/// The container of a hook that is about one credential of an add-on.
+#[expect(clippy::too_many_arguments, reason = "all that a hook is told")]
+pub(super) fn task(
+    addon: &Addon,
+    instance: &Instance,
+    definition: &Definition,
+    run: &Running,
+    offer: &Plan,
+    credential: &Credential,
+    script: &str,
+    image: Digest,
+) -> ContainerSpec {
+    let mut env = values(&instance.values);
+    env.extend(values(&credential.values));
+    env.extend(plan_env(Some(offer), offer.size()));
+    let told = [
+        ("KIGO_HOST", instance.address.to_string()),
+        ("KIGO_PORT", run.port.to_string()),
+        ("KIGO_CREDENTIAL", credential.name.clone()),
+        ("PATH", PATH.to_owned()),
+        ("HOME", "/tmp".to_owned()),
+    ];
+    env.extend(told.map(|(name, value)| (name.to_owned(), value)));
+    let id = addon.id.to_string();
+    let labels = [(label::KIND, label::TASK), (label::ADDON, &id)];
+    ContainerSpec {
+        env,
+        limits: limits(HOOK_MEMORY),
+        time_limit: Some(HOOK_LIMIT),
+        reach: vec![SocketAddrV4::new(instance.address, run.port)],
+        ..base(labels, image, script, &definition.name)
+    }
+}
+
+fn base<const N: usize>(
+    labels: [(&str, &str); N],
+    image: Digest,
+    script: &str,
+    hostname: &str,
+) -> ContainerSpec {
+    ContainerSpec {
+        id: Uuid::new_v4(),
+        labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        image,
+        command: ["/bin/bash", "-c", script].map(str::to_owned).into(),
+        env: BTreeMap::new(),
+        working_dir: "/".into(),
+        hostname: hostname.to_owned(),
+        user: USER,
+        group: None,
+        power: Power::Plain,
+        limits: limits(0),
+        terminal: Terminal::Log,
+        mounts: Vec::new(),
+        volumes: Vec::new(),
+        address: None,
+        reach: Vec::new(),
+        watch_port: None,
+        time_limit: None,
+    }
+}
+
+fn limits(memory: u64) -> Limits {
+    // What the kernel keeps for files counts, and goes when it is needed.
+    Limits { memory, memory_max: memory, cpu_weight: 100, cpu_millis: None, pids: 1024, disk: DISK }
+}
+
+/// `password` becomes `KIGO_PASSWORD`.
+fn values(values: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    values.iter().map(|(name, value)| (variable(name), value.clone())).collect()
+}
+
+fn variable(name: &str) -> String {
+    format!("KIGO_{}", name.to_ascii_uppercase().replace('-', "_"))
+}
+
+fn plan_env(offer: Option<&Plan>, size: Size) -> BTreeMap<String, String> {
+    let connections = offer.map_or(SHARED_CONNECTIONS, |plan| plan.connections);
+    let mut env: BTreeMap<_, _> = [
+        ("KIGO_MEMORY".to_owned(), size.memory.to_string()),
+        ("KIGO_DISK".to_owned(), size.disk.to_string()),
+        ("KIGO_CONNECTIONS".to_owned(), connections.to_string()),
+    ]
+    .into();
+    let limits = offer.into_iter().flat_map(|plan| &plan.limits);
+    env.extend(limits.map(|(name, value)| (variable(name), value.clone())));
+    env
+}
