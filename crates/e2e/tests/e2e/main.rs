@@ -5,6 +5,7 @@
 //! the run.
 
 mod cli_more;
+mod cnb;
 mod commands;
 mod deploys;
 mod failures;
@@ -94,6 +95,10 @@ const SHARED: &[(&str, Shared)] = &[
     ("registry::images_are_pushed_released_and_run", registry::images_are_pushed_released_and_run),
     ("registry::hostile_images_are_refused", registry::hostile_images_are_refused),
     ("registry::dockerfiles_are_built", registry::dockerfiles_are_built),
+    ("cnb::one_that_is_written_with_libcnb", cnb::one_that_is_written_with_libcnb),
+    ("cnb::several_with_an_order", cnb::several_with_an_order),
+    ("cnb::an_image_of_the_registry", cnb::an_image_of_the_registry),
+    ("cnb::mistakes", cnb::mistakes),
     ("isolation::a_dyno_reaches_nothing_it_should_not", isolation::a_dyno_reaches_nothing_it_should_not),
     ("isolation::a_dyno_cannot_take_the_machine_down", isolation::a_dyno_cannot_take_the_machine_down),
 ];
