@@ -273,6 +273,37 @@ pub(crate) fn an_image_of_the_registry(server: &Server) -> Result<()> {
     })
 }
 
+/// The same from a registry elsewhere, by way of a mirror.
+pub(crate) fn an_image_of_another_registry(server: &Server) -> Result<()> {
+    run(async {
+        let folder = folder(server, "elsewhere", &several())?;
+        fs::write(folder.join("image.py"), include_str!("cnb/image.py"))?;
+        Output::of(Command::new("python3").arg("image.py").current_dir(&folder))?.ok()?;
+        let image = folder.join("image");
+        let index: serde_json::Value = serde_json::from_slice(&fs::read(image.join("index.json"))?)?;
+        let digest = index["manifests"][0]["digest"].as_str().context("a digest")?;
+        let blob = |digest: &str| fs::read(image.join("blobs").join(digest.replace(':', "/")));
+        let mut files = vec![("v2/acme/meta/manifests/v3".to_owned(), blob(digest)?)];
+        files.push((format!("v2/acme/meta/manifests/{digest}"), blob(digest)?));
+        for entry in fs::read_dir(image.join("blobs/sha256"))? {
+            let name = format!("sha256:{}", entry?.file_name().to_string_lossy());
+            files.push((format!("v2/acme/meta/blobs/{name}"), blob(&name)?));
+        }
+        let files: Vec<_> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+        let _web = OtherHost::start(&files)?;
+        let app = App::create(server, "cnb-elsewhere")?;
+        app.heroku(&["config:set", "SECRET=sealed", "WORDS=zero"])?.ok()?;
+        app.heroku(&["buildpacks:set", "docker://packs.example.com/acme/meta:v3"])?.ok()?;
+        app.write("version", "2")?;
+        app.commit("first")?;
+        app.push()?.ok()?.says("Installing tool 2")?;
+        app.heroku(&["buildpacks:set", "docker://packs.example.com/acme/nothing:v1"])?.ok()?;
+        app.commit("another")?;
+        app.push()?.fails()?.says("docker://packs.example.com/acme/nothing:v1 could not be fetched.")?;
+        Ok(())
+    })
+}
+
 /// What goes wrong, as the person reads it. The buildpacks lie in the app itself.
 pub(crate) fn mistakes(server: &Server) -> Result<()> {
     run(async {

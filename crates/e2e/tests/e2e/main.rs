@@ -98,6 +98,7 @@ const SHARED: &[(&str, Shared)] = &[
     ("cnb::one_that_is_written_with_libcnb", cnb::one_that_is_written_with_libcnb),
     ("cnb::several_with_an_order", cnb::several_with_an_order),
     ("cnb::an_image_of_the_registry", cnb::an_image_of_the_registry),
+    ("cnb::an_image_of_another_registry", cnb::an_image_of_another_registry),
     ("cnb::mistakes", cnb::mistakes),
     ("isolation::a_dyno_reaches_nothing_it_should_not", isolation::a_dyno_reaches_nothing_it_should_not),
     ("isolation::a_dyno_cannot_take_the_machine_down", isolation::a_dyno_cannot_take_the_machine_down),
@@ -143,8 +144,12 @@ fn shared_platform(platform: &OnceLock<Result<Server, String>>) -> Result<&Serve
     platform
         .get_or_init(|| {
             // What is not a part of a stack cannot be had, whatever this machine reaches.
-            let settings =
-                [("KIGO_DYNO_DISK", "256"), ("UV_PYTHON_INSTALL_MIRROR", "https://mirror.invalid")];
+            let settings = [
+                ("KIGO_DYNO_DISK", "256"),
+                ("UV_PYTHON_INSTALL_MIRROR", "https://mirror.invalid"),
+                // Which a story makes of files.
+                ("KIGO_REGISTRY_MIRRORS", "packs.example.com=http://198.51.100.10"),
+            ];
             run(Server::start("shared", &settings)).map_err(|error| format!("{error:#}"))
         })
         .as_ref()
