@@ -3,9 +3,9 @@
 
 use crate::commands::classic;
 use crate::run;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use e2e::server::TOKEN;
-use e2e::{App, OtherHost, Output, Server, server};
+use e2e::{App, OtherHost, Output, Server, server, until};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -95,15 +95,30 @@ pub(crate) fn one_that_is_written_with_libcnb(server: &Server) -> Result<()> {
         // A Procfile wins, and a purged cache is gone.
         app.write("Procfile", "web: sh -c 'echo from the Procfile; exec page procfile'\n")?;
         app.commit("with a Procfile")?;
-        app.heroku(&["builds:cache:purge", "--confirm", "cnb-page"])?;
-        app.push()?
-            .ok()?
-            .says("Procfile declares types     -> web")?
-            .says("Default types for buildpack -> tick")?;
+        purge_cache(&app).await?;
+        let push = app.push()?.ok()?.says("Procfile declares types     -> web")?;
+        push.says("Default types for buildpack -> tick")?
+            .says("Downloading words")?
+            .says("Built 0 times before")?;
         app.answers("|procfile").await?;
         app.logs_say("from the Procfile").await?;
         Ok(())
     })
+}
+
+/// Throws away what builds of an app keep, and waits until it is gone.
+async fn purge_cache(app: &App<'_>) -> Result<()> {
+    let (status, answer) = app.server.api("GET", &format!("/apps/{}", app.name), None).await?;
+    ensure!(status == 200, "{answer}");
+    let cache = app.server.data().join("cache").join(answer["id"].as_str().context("an id")?);
+    ensure!(cache.join("cnb.json").exists(), "builds keep something");
+    let (status, answer) = app.server.api("DELETE", &format!("/apps/{}/build-cache", app.name), None).await?;
+    ensure!(status < 300, "{status} {answer}");
+    until(
+        "the cache to be gone",
+        async || if cache.exists() { Err("it is there".to_owned()) } else { Ok(()) },
+    )
+    .await
 }
 
 fn shell(text: &str) -> String {
