@@ -1,11 +1,13 @@
 //! One build from source to image: unpack, choose buildpacks, run them, pack.
 
 use crate::cache::Kept;
-use crate::classic::{self, address::Address};
+use crate::classic;
+use crate::cnb::{self, errors::CnbError};
 use crate::container::{self, Deadline};
 use crate::described::{self, Chosen};
 use crate::detect::Buildpack;
 use crate::errors::megabytes;
+use crate::fetch::{self, Fetched};
 use crate::languages::Language;
 use crate::output::Output;
 use crate::packages::{self, Packages};
@@ -62,6 +64,8 @@ pub(crate) struct Compiled {
     pub(crate) used: Vec<BuildpackName>,
     pub(crate) process_types: BTreeMap<ProcessType, String>,
     pub(crate) config_vars: BTreeMap<String, String>,
+    /// For the image.
+    pub(crate) labels: BTreeMap<String, String>,
     /// For the app's next build.
     pub(crate) kept: Vec<Kept>,
 }
@@ -161,7 +165,8 @@ impl<'a> Context<'a> {
 /// A run of buildpacks that share a container.
 enum Group {
     Language(Language),
-    Classic(Vec<Address>),
+    Classic(Vec<Fetched>),
+    CloudNative(Vec<Fetched>),
 }
 
 /// Makes one build and tells its user how it goes. What the user reads ends with the reason when
@@ -222,7 +227,7 @@ async fn slug(mut context: Context<'_>, project: Option<&ProjectToml>) -> Result
         described::choose(&source, request, project, &builder.settings, output).await?;
     announce(&buildpacks, output).await;
 
-    let groups = group(buildpacks);
+    let groups = group(&mut context, buildpacks).await?;
     context.alone = matches!(groups[..], [Group::Language(_)]);
     let compiled = compile(&mut context, groups).await?;
     finish(&context, compiled, &entries, found).await
@@ -290,16 +295,33 @@ async fn announce(buildpacks: &[Buildpack], output: &Output) {
     }
 }
 
-fn group(buildpacks: Vec<Buildpack>) -> Vec<Group> {
-    let mut groups = Vec::new();
+/// Puts together what shares a container. What an address leads to is known when it is fetched.
+async fn group(context: &mut Context<'_>, buildpacks: Vec<Buildpack>) -> Result<Vec<Group>, BuildError> {
+    let addresses = buildpacks.iter().filter_map(|buildpack| match buildpack {
+        Buildpack::Addressed(address) => Some(address.clone()),
+        Buildpack::BuiltIn(_) => None,
+    });
+    let mut fetched = fetch::fetch(context, addresses.collect()).await?.into_iter();
+    let mut groups: Vec<Group> = Vec::new();
     for buildpack in buildpacks {
-        match (buildpack, groups.last_mut()) {
-            (Buildpack::Classic(address), Some(Group::Classic(run))) => run.push(address),
-            (Buildpack::Classic(address), _) => groups.push(Group::Classic(vec![address])),
-            (Buildpack::BuiltIn(language), _) => groups.push(Group::Language(language)),
+        let next = match buildpack {
+            Buildpack::BuiltIn(language) => Group::Language(language),
+            Buildpack::Addressed(_) => match fetched.next() {
+                Some(one) if one.is_cloud_native => Group::CloudNative(vec![one]),
+                one => Group::Classic(one.into_iter().collect()),
+            },
+        };
+        match (next, groups.last_mut()) {
+            (Group::Classic(next), Some(Group::Classic(run)))
+            | (Group::CloudNative(next), Some(Group::CloudNative(run))) => run.extend(next),
+            (next, _) => groups.push(next),
         }
     }
-    groups
+    let cloud_native = groups.iter().filter(|group| matches!(group, Group::CloudNative(_)));
+    if cloud_native.count() > 1 {
+        return Err(CnbError::Apart.into());
+    }
+    Ok(groups)
 }
 
 /// Runs all groups, each on what the one before made.
@@ -312,6 +334,7 @@ async fn compile(context: &mut Context<'_>, groups: Vec<Group>) -> Result<Compil
         }
         let next = match group {
             Group::Classic(buildpacks) => classic::compile(context, &buildpacks).await?,
+            Group::CloudNative(buildpacks) => cnb::compile(context, &buildpacks).await?,
             Group::Language(language) => {
                 if !language.detect(&context.work.source()) {
                     return Err(BuildError::NotCompatible(language.buildpack().into()));
@@ -327,6 +350,7 @@ async fn compile(context: &mut Context<'_>, groups: Vec<Group>) -> Result<Compil
             Some(earlier) => Compiled {
                 used: earlier.used.into_iter().chain(next.used).collect(),
                 kept: earlier.kept.into_iter().chain(next.kept).collect(),
+                labels: earlier.labels.into_iter().chain(next.labels).collect(),
                 ..next
             },
         });
@@ -352,7 +376,7 @@ async fn finish(
     if size > limit {
         return Err(BuildError::SlugTooLarge { size, limit });
     }
-    let image = app_image(context, run_packages, app, &process_types)?;
+    let image = app_image(context, run_packages, app, &process_types, compiled.labels)?;
     output.detail(format!("Done: {}", megabytes(size))).await;
     if let Err(error) = cache::keep(&context.builder.data, request.app, &compiled.kept) {
         tracing::warn!(app = %request.app, %error, "the build cache was not kept");
@@ -407,6 +431,7 @@ fn app_image(
     packages: Option<Layer>,
     app: Layer,
     process_types: &BTreeMap<ProcessType, String>,
+    labels: BTreeMap<String, String>,
 ) -> Result<Digest, BuildError> {
     let images = &context.builder.images;
     let mut spec = images.image(&context.stack.run)?.spec;
@@ -418,6 +443,7 @@ fn app_image(
     spec.env.insert("HOME".into(), "/app".into());
     let types =
         serde_json::to_string(process_types).map_err(|error| BuildError::Container(error.to_string()))?;
+    spec.labels.extend(labels);
     spec.labels.insert(PROCESS_TYPES_LABEL.into(), types);
     if let Some(version) = &context.request.source_version {
         spec.labels.insert("org.opencontainers.image.revision".into(), version.clone());

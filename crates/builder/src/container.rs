@@ -1,5 +1,6 @@
 //! Runs one phase of a build in a one-off container and passes on what it prints.
 
+use crate::dialog::{Decide, Dialog};
 pub(crate) use crate::export::Pipe;
 use crate::export::{Open, Sent};
 use crate::output::Output;
@@ -41,6 +42,8 @@ pub(crate) struct Phase {
     /// Archives that the program may send besides its result.
     pub(crate) pipes: Vec<Pipe>,
     pub(crate) power: Power,
+    /// Who answers what the program asks, if it does (`ask.sh`).
+    pub(crate) decide: Option<Box<dyn Decide>>,
 }
 
 /// How a phase ended. What was sent is there whether or not the program succeeded.
@@ -90,7 +93,7 @@ pub(crate) async fn run(
     builder: &Builder,
     request: &BuildRequest,
     work: &Work,
-    phase: Phase,
+    mut phase: Phase,
     deadline: Deadline,
     output: &Output,
 ) -> Result<Ended, BuildError> {
@@ -98,10 +101,15 @@ pub(crate) async fn run(
     let pipes = phase.pipes.iter().copied().chain([Pipe::tree("result", RESULT_LIMIT)]);
     let pipes: Vec<_> =
         pipes.map(|pipe| Open::make(builder, work, pipe)).collect::<Result<_, BuildError>>()?;
+    let dialog = phase.decide.take().map(|decide| Dialog::open(work, decide)).transpose()?;
     let spec = spec(builder, request, work, phase, deadline);
     let id = spec.id;
     let ended = follow(builder, request, spec, output).await;
     let removed = builder.engine.remove(id).await;
+    let decided = match dialog {
+        Some(dialog) => dialog.finish().await,
+        None => Ok(()),
+    };
     let mut sent = BTreeMap::new();
     let mut broken = None;
     for open in pipes {
@@ -118,6 +126,7 @@ pub(crate) async fn run(
     let exit = ended?;
     removed?;
     judge(&exit, settings)?;
+    decided?;
     if let Some(error) = broken.filter(|_| exit.code == 0) {
         return Err(error);
     }

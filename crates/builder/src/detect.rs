@@ -1,6 +1,6 @@
 //! Which buildpacks build an app: those that were asked for, or the language that is detected.
 
-use crate::classic::address::Address;
+use crate::address::Address;
 use crate::languages::Language;
 use crate::{BuildError, Settings};
 use domain::BuildpackRef;
@@ -13,7 +13,8 @@ const LIMIT: usize = 32;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Buildpack {
     BuiltIn(Language),
-    Classic(Address),
+    /// Of whichever kind; what lies there tells.
+    Addressed(Address),
 }
 
 impl Buildpack {
@@ -21,13 +22,13 @@ impl Buildpack {
     pub(crate) fn shown(&self) -> String {
         match self {
             Self::BuiltIn(language) => language.buildpack().to_owned(),
-            Self::Classic(address) => address.shown(),
+            Self::Addressed(address) => address.shown(),
         }
     }
 
     /// Understands a user's entry: a name such as `heroku/nodejs`, with or without
     /// `urn:buildpack:`; an address of Heroku's own buildpack for a built-in language, which is
-    /// taken for its name; or an address of any classic buildpack.
+    /// taken for its name; or an address of any other buildpack.
     pub(crate) fn resolve(entry: &BuildpackRef, settings: &Settings) -> Result<Self, BuildError> {
         let text = entry.0.trim();
         if let Some(language) = Language::ALL.into_iter().find(|language| language.is_called(text)) {
@@ -37,10 +38,12 @@ impl Buildpack {
         let word = |part: &str| {
             !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
         };
-        if name.split_once('/').is_some_and(|(owner, name)| word(owner) && word(name)) || word(name) {
+        let is_name =
+            name.split_once('/').is_some_and(|(owner, name)| word(owner) && word(name)) || word(name);
+        if is_name && !text.starts_with("./") {
             return Err(BuildError::UnknownBuildpack(name.to_owned()));
         }
-        Address::parse(text, settings.local_buildpacks.as_deref()).map(Self::Classic)
+        Address::parse(text, settings.local_buildpacks.as_deref()).map(Self::Addressed)
     }
 }
 
@@ -85,8 +88,11 @@ mod tests {
             let error = Buildpack::resolve(&BuildpackRef(text.into()), &settings).unwrap_err();
             assert!(matches!(error, BuildError::UnknownBuildpack(_)), "{text}: {error}");
         }
-        let own = BuildpackRef("https://github.com/me/heroku-buildpack-nodejs".into());
-        assert!(matches!(Buildpack::resolve(&own, &settings).unwrap(), Buildpack::Classic(_)));
+        for text in ["https://github.com/me/heroku-buildpack-nodejs", "./pack", "docker://localhost:5000/a/b"]
+        {
+            let found = Buildpack::resolve(&BuildpackRef(text.into()), &settings).unwrap();
+            assert!(matches!(found, Buildpack::Addressed(_)), "{text}");
+        }
     }
 
     #[test]

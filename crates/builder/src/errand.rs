@@ -70,8 +70,15 @@ pub(crate) async fn run(context: &mut Context<'_>, errand: Errand) -> Result<End
     let mut env = context.env("/tmp");
     env.insert("HOME".into(), "/tmp/home".into());
     env.extend(errand.env);
-    let phase =
-        Phase { image, script: name, env, mounts: Vec::new(), pipes: errand.pipes, power: Power::Plain };
+    let phase = Phase {
+        image,
+        script: name,
+        env,
+        mounts: Vec::new(),
+        pipes: errand.pipes,
+        power: Power::Plain,
+        decide: None,
+    };
     let (builder, request) = (context.builder, context.request);
     container::run(builder, request, &context.work, phase, context.deadline, context.output).await
 }

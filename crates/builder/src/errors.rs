@@ -4,6 +4,7 @@
 //! Nothing else in this crate words a failure.
 
 use crate::classic::release::BadRelease;
+use crate::cnb::errors::CnbError;
 use crate::languages::Language;
 use crate::output::Output;
 use crate::project_toml::BadProject;
@@ -41,7 +42,7 @@ pub enum BuildError {
     BuildpackAddress { address: String, why: &'static str },
     #[error("the buildpack {0} could not be fetched")]
     BuildpackFetch(String),
-    #[error("{0} has no bin/detect or no bin/compile")]
+    #[error("{0} has no programs of a buildpack")]
     NotABuildpack(String),
     #[error("the buildpack {0} does not fit the app")]
     NotCompatible(String),
@@ -53,6 +54,8 @@ pub enum BuildError {
         #[source]
         source: BadRelease,
     },
+    #[error("Cloud Native Buildpacks cannot build the app")]
+    CloudNative(#[from] CnbError),
     #[error("the {kind} app cannot be built: {why}")]
     Language {
         /// What the app is called, for example `Node.js`.
@@ -210,7 +213,7 @@ impl BuildError {
             Self::BuildpackAddress { address, why } => Words::new(
                 format!("{address} is not the address of a buildpack."),
                 *why,
-                "Use the address of a git repository, possibly with `#` and a branch, tag or commit,\nor of a .tgz archive.",
+                "Use the address of a git repository, possibly with `#` and a branch, tag or commit, of a\n.tgz archive, or of an image of Cloud Native Buildpacks: docker://…",
             ),
             Self::BuildpackFetch(buildpack) => Words::new(
                 format!("The buildpack {buildpack} could not be fetched."),
@@ -219,7 +222,7 @@ impl BuildError {
             ),
             Self::NotABuildpack(buildpack) => Words::new(
                 format!("{buildpack} is not a buildpack."),
-                "A buildpack has the programs bin/detect and bin/compile.",
+                "A classic buildpack has the programs bin/detect and bin/compile; a Cloud Native one a\nbuildpack.toml that says `api`.",
                 "Check the address.",
             ),
             Self::NotCompatible(buildpack) => Words::new(
@@ -238,6 +241,7 @@ impl BuildError {
                 "Report this to the author of the buildpack.",
             ),
             Self::Language { why, .. } => why.words(),
+            Self::CloudNative(error) => error.words(),
             Self::Packages(packages) => Words::new(
                 "Packages of the operating system that the app needs could not be installed.",
                 format!("They are: {}. The lines above say more.", packages.join(" ")),

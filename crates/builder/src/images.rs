@@ -5,8 +5,8 @@
 //! capabilities and the system call filter that buildah gives them. What comes out is taken for a
 //! stranger's image. There is no cache between builds.
 
-mod bases;
-mod layout;
+pub(crate) mod bases;
+pub(crate) mod layout;
 pub(crate) mod mirrors;
 mod plan;
 pub(crate) mod setup;
@@ -264,6 +264,7 @@ async fn run(context: &mut Context<'_>, plan: &Plan) -> Result<std::path::PathBu
         mounts: Vec::new(),
         pipes: vec![Pipe::tree("images", limit.saturating_mul(names.len() as u64))],
         power: Power::Images,
+        decide: None,
     };
     let (builder, request) = (context.builder, context.request);
     let mut ended =

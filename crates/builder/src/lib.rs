@@ -10,15 +10,19 @@
 //! is its caller's business. It also refuses to run anything of an app's on the host, with the one
 //! exception of [`stack`], which runs Debian's own packages in a `chroot` while it makes a stack.
 
+mod address;
 mod build;
 mod cache;
 mod classic;
+mod cnb;
 mod container;
 mod described;
 mod detect;
+mod dialog;
 mod errand;
 pub mod errors;
 mod export;
+mod fetch;
 mod host;
 mod images;
 mod languages;
@@ -36,6 +40,7 @@ mod work;
 
 pub use build::build;
 pub use classic::release::BadRelease;
+pub use cnb::errors::CnbError;
 pub use described::AppJsonResult;
 pub use errors::{BuildError, Explain};
 pub use host::HostSettings;

@@ -106,6 +106,7 @@ async fn install(context: &Context<'_>, base: Digest, packages: &Packages) -> Re
             .map_err(BuildError::system("making room for packages"))?,
         pipes: vec![Pipe::layer("packages")],
         power: Power::Packages,
+        decide: None,
     };
     let mut ended = container::run(
         context.builder,

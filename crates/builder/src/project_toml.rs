@@ -154,7 +154,7 @@ fn parse(text: &str) -> Result<ProjectToml, BadProject> {
 impl ProjectToml {
     fn add_group(&mut self, text: &str, group: Group) -> Result<(), BadProject> {
         if let Some(script) = group.script {
-            let why = "a script in place of a buildpack is not run here; make it a buildpack with bin/detect and bin/compile";
+            let why = "a script in place of a buildpack is not run here; make it a buildpack in a directory of the app and name that with `uri`";
             return Err(bad(text, script.span().start, why));
         }
         let named = group.id.as_ref().is_some_and(|id| ALWAYS.contains(&id.as_ref().as_str()));
@@ -163,15 +163,19 @@ impl ProjectToml {
         }
         let entry = match (group.uri, group.id) {
             (Some(uri), _) => {
-                let known = ["https://", "http://", "git://"];
-                if !known.iter().any(|scheme| uri.as_ref().starts_with(scheme)) {
+                let known = ["https://", "http://", "git://", "docker://"];
+                let of_app = !uri.as_ref().contains(':') && !uri.as_ref().starts_with('/');
+                if of_app {
+                    format!("./{}", uri.as_ref().trim_start_matches("./"))
+                } else if known.iter().any(|scheme| uri.as_ref().starts_with(scheme)) {
+                    uri.into_inner()
+                } else {
                     let why = format!(
-                        "{:?} cannot be used here: a buildpack's uri has to begin with https://, http:// or git://, and lead to a classic one",
+                        "{:?} cannot be used here: a buildpack's uri has to begin with https://, http://, git:// or docker://, or be a path inside of the app",
                         uri.as_ref()
                     );
                     return Err(bad(text, uri.span().start, &why));
                 }
-                uri.into_inner()
             }
             (None, Some(id)) => id.into_inner(),
             (None, None) => {
@@ -180,7 +184,7 @@ impl ProjectToml {
         };
         if let Some(version) = group.version {
             self.notes.push(format!(
-                "version {version} of {entry}: built-in languages have one version; for a classic buildpack write its uri with `#` and a tag."
+                "version {version} of {entry}: built-in languages have one version; for another buildpack write its uri with `#` and a tag."
             ));
         }
         self.buildpacks.push(BuildpackRef(entry));

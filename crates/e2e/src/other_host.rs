@@ -13,6 +13,16 @@ use std::time::{Duration, Instant};
 const ADDRESS: &str = "198.51.100.10";
 const PORT: u16 = 80;
 
+/// Files as they are, and manifests of images as such, so that a registry can be made of files.
+const WEB: &str = "
+import http.server, sys
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def guess_type(self, path):
+        manifest = '/manifests/' in path
+        return 'application/vnd.oci.image.manifest.v1+json' if manifest else super().guess_type(path)
+http.server.ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Handler).serve_forever()
+";
+
 /// A web server on the other host, with a few files.
 pub struct OtherHost {
     namespace: String,
@@ -46,7 +56,9 @@ impl OtherHost {
     fn prepare(&mut self, files: &[(&str, &[u8])]) -> Result<()> {
         fs::create_dir_all(&self.folder)?;
         for (name, bytes) in files {
-            fs::write(self.folder.join(name), bytes)?;
+            let path = self.folder.join(name);
+            fs::create_dir_all(path.parent().unwrap_or(&self.folder))?;
+            fs::write(path, bytes)?;
         }
         let name = self.namespace.clone();
         ip(&["netns", "add", &name])?;
@@ -57,17 +69,7 @@ impl OtherHost {
         ip(&["-netns", &name, "link", "set", "eth0", "up"])?;
         ip(&["-netns", &name, "route", "add", "default", "via", "198.51.100.9"])?;
         let web = Command::new("ip")
-            .args([
-                "netns",
-                "exec",
-                &name,
-                "python3",
-                "-m",
-                "http.server",
-                "--bind",
-                ADDRESS,
-                &PORT.to_string(),
-            ])
+            .args(["netns", "exec", &name, "python3", "-c", WEB, ADDRESS, &PORT.to_string()])
             .current_dir(&self.folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

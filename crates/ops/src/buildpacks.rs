@@ -30,7 +30,7 @@ pub(crate) fn check_all(list: &[String], max: usize) -> Result<Vec<BuildpackRef>
 }
 
 /// A name like `heroku/nodejs` (also as `urn:buildpack:heroku/nodejs`), or an address of a git
-/// repository or tarball.
+/// repository, a tarball or an image.
 fn check(text: &str) -> Result<BuildpackRef> {
     let text = text.trim();
     let name = text.strip_prefix("urn:buildpack:").unwrap_or(text);
@@ -42,15 +42,16 @@ fn check(text: &str) -> Result<BuildpackRef> {
     let is_name = name.len() <= 128
         && name.split_once('/').is_some_and(|(namespace, rest)| word(namespace) && word(rest));
     let is_address = text.len() <= 2048
-        && Url::parse(text)
-            .is_ok_and(|url| matches!(url.scheme(), "http" | "https" | "git") && url.host().is_some());
+        && Url::parse(text).is_ok_and(|url| {
+            matches!(url.scheme(), "http" | "https" | "git" | "docker") && url.host().is_some()
+        });
     if is_name {
         Ok(BuildpackRef(name.to_owned()))
     } else if is_address {
         Ok(BuildpackRef(text.to_owned()))
     } else {
         Err(Error::invalid(format!(
-            "Buildpack {text:?} is not valid: give a name like heroku/nodejs, or an https:// address of a git repository or .tgz file."
+            "Buildpack {text:?} is not valid: give a name like heroku/nodejs, an https:// address of a git repository or .tgz file, or a docker:// address of an image."
         )))
     }
 }
@@ -70,6 +71,7 @@ mod tests {
             ),
             ("https://github.com/a/b.git#v1.2", "https://github.com/a/b.git#v1.2"),
             ("https://example.com/pack.tgz", "https://example.com/pack.tgz"),
+            ("docker://localhost:5000/a/b:v1", "docker://localhost:5000/a/b:v1"),
         ] {
             assert_eq!(check(text).unwrap().0, kept);
         }

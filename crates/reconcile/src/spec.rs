@@ -34,8 +34,10 @@ pub(crate) mod label {
 }
 
 /// Runs the start-up scripts as Heroku does, then becomes the command. What they export reaches it.
+/// First of all comes what layers of Cloud Native Buildpacks ask for (`builder`, `cnb::launcher`).
 const START: &str = r#"kigo_command=$1; shift
 cd /app
+[ -f /layers/config/launch.sh ] && . /layers/config/launch.sh
 for kigo_script in /app/.profile.d/*.sh; do [ -f "$kigo_script" ] && . "$kigo_script"; done
 [ -f /app/.profile ] && . /app/.profile
 unset kigo_script

@@ -209,7 +209,7 @@ async fn project_toml_sets_variables_that_config_vars_do_not() {
 async fn a_failing_container_is_told_and_removed() {
     let exit = |code| Exit { code, out_of_memory: false, timed_out: false, killed: false, failure: None };
     for (step, words) in [
-        (Step::Exit(3), "Its program ended with status 3."),
+        (Step::Exit(3), "fetching buildpacks ended with status 3"),
         (Step::Fail(Exit { out_of_memory: true, ..exit(137) }), "The build used too much memory"),
         (Step::Fail(Exit { timed_out: true, ..exit(137) }), "A build may take 15 minutes."),
         (Step::Fail(Exit { failure: Some("no overlay".into()), ..exit(1) }), "no overlay"),

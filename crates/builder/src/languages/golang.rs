@@ -122,6 +122,7 @@ async fn run(
             caches.modules.pipe(context),
         ],
         power: Power::Plain,
+        decide: None,
     };
     let (builder, request) = (context.builder, context.request);
     let ended =
@@ -157,6 +158,7 @@ async fn collect(
         used: vec![built_in(Language::Go)],
         process_types: BTreeMap::new(),
         config_vars: BTreeMap::new(),
+        labels: BTreeMap::new(),
         kept: build.into_iter().chain(modules).collect(),
     })
 }

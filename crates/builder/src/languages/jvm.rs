@@ -98,8 +98,15 @@ pub(crate) async fn run(context: &mut Context<'_>, program: Program<'_>) -> Resu
     env.extend(program.directories.iter().map(Directory::plan));
     let pipes = [Pipe::tree("app", context.builder.settings.limits.disk)];
     let pipes = pipes.into_iter().chain(program.directories.iter().map(|directory| directory.pipe(context)));
-    let phase =
-        Phase { image, script: program.script, env, mounts, pipes: pipes.collect(), power: Power::Plain };
+    let phase = Phase {
+        image,
+        script: program.script,
+        env,
+        mounts,
+        pipes: pipes.collect(),
+        power: Power::Plain,
+        decide: None,
+    };
     let (builder, request) = (context.builder, context.request);
     container::run(builder, request, &context.work, phase, context.deadline, context.output).await
 }
@@ -139,6 +146,7 @@ pub(crate) async fn collect(
         used: vec![built_in(language)],
         process_types: web.map(|command| (ProcessType::web(), command)).into_iter().collect(),
         config_vars: BTreeMap::new(),
+        labels: BTreeMap::new(),
         kept,
     })
 }

@@ -123,6 +123,7 @@ async fn run(
         mounts: Vec::new(),
         pipes: pipes.chain(caches.map(|caches| caches.pipe(context))).collect(),
         power: Power::Plain,
+        decide: None,
     };
     let ended =
         container::run(builder, context.request, &context.work, phase, context.deadline, context.output)
@@ -165,6 +166,7 @@ async fn collect(
         used: vec![built_in(Language::NodeJs)],
         process_types: default_process_types(context, app)?,
         config_vars: BTreeMap::new(),
+        labels: BTreeMap::new(),
         kept,
     })
 }

@@ -120,6 +120,7 @@ async fn run(
         mounts: Vec::new(),
         pipes: vec![Pipe::tree("installed", disk), Pipe::tree("app", disk), downloads.pipe(context)],
         power: Power::Plain,
+        decide: None,
     };
     let (builder, request) = (context.builder, context.request);
     let ended =
@@ -160,6 +161,7 @@ async fn collect(
         used: vec![built_in(Language::Php)],
         process_types: BTreeMap::from([(ProcessType::web(), server::DEFAULT.to_owned())]),
         config_vars: BTreeMap::new(),
+        labels: BTreeMap::new(),
         kept,
     })
 }

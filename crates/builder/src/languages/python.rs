@@ -122,7 +122,7 @@ async fn container(
     pipes: Vec<Pipe>,
     manager: Option<Manager>,
 ) -> Result<Ended, BuildError> {
-    let phase = Phase { image, script, env, mounts: Vec::new(), pipes, power: Power::Plain };
+    let phase = Phase { image, script, env, mounts: Vec::new(), pipes, power: Power::Plain, decide: None };
     let (builder, request) = (context.builder, context.request);
     let ended =
         container::run(builder, request, &context.work, phase, context.deadline, context.output).await?;
@@ -213,6 +213,7 @@ async fn collect(
         used: vec![built_in(Language::Python)],
         process_types: BTreeMap::new(),
         config_vars: BTreeMap::new(),
+        labels: BTreeMap::new(),
         kept,
     })
 }

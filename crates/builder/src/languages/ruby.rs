@@ -110,6 +110,7 @@ async fn run(
         mounts: Vec::new(),
         pipes: vec![Pipe::tree("installed", disk), Pipe::tree("app", disk), assets.pipe(context)],
         power: Power::Plain,
+        decide: None,
     };
     let (builder, request) = (context.builder, context.request);
     let ended =
@@ -155,6 +156,7 @@ async fn collect(
         used: vec![built_in(Language::Ruby)],
         process_types: app.process_types(),
         config_vars: app.config_vars(),
+        labels: BTreeMap::new(),
         kept,
     })
 }

@@ -117,6 +117,7 @@ async fn run(
             caches.target.pipe(context),
         ],
         power: Power::Plain,
+        decide: None,
     };
     let (builder, request) = (context.builder, context.request);
     let ended =
@@ -154,6 +155,7 @@ async fn collect(
         used: vec![built_in(Language::Rust)],
         process_types: process_types(app, &binaries),
         config_vars: BTreeMap::new(),
+        labels: BTreeMap::new(),
         kept: crates.into_iter().chain(target).collect(),
     })
 }

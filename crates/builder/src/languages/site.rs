@@ -51,6 +51,7 @@ pub(crate) async fn compile(context: &mut Context<'_>) -> Result<Compiled, Build
         used: vec![built_in(Language::Static)],
         process_types: BTreeMap::from([(ProcessType::web(), "bin/boot".to_owned())]),
         config_vars: BTreeMap::new(),
+        labels: BTreeMap::new(),
         kept: Vec::new(),
     })
 }
@@ -78,6 +79,7 @@ async fn run(context: &mut Context<'_>, app: &App) -> Result<container::Ended, B
         mounts: Vec::new(),
         pipes: vec![Pipe::tree("app", disk)],
         power: Power::Plain,
+        decide: None,
     };
     let (builder, request) = (context.builder, context.request);
     let ended =

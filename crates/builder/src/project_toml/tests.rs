@@ -18,6 +18,12 @@ fn reads_what_builds_can_honour_and_tells_the_rest() {
         read.notes[0].starts_with("io.buildpacks.builder: ") && read.notes[1].starts_with("version 1.2 of")
     );
     assert!(parse("").unwrap().buildpacks.is_empty());
+    for (uri, entry) in
+        [("docker://a/b:v1", "docker://a/b:v1"), ("./packs/a", "./packs/a"), ("packs/a", "./packs/a")]
+    {
+        let read = parse(&format!("[[io.buildpacks.group]]\nuri = \"{uri}\"")).unwrap();
+        assert_eq!(read.buildpacks[0].0, entry);
+    }
 }
 
 #[test]
@@ -42,8 +48,8 @@ fn what_is_wrong_is_told_with_its_place_and_what_is_allowed() {
         ),
         ("[[io.buildpacks.group]]\nversion = \"1\"", "each io.buildpacks.group needs an id or a uri"),
         (
-            "[[io.buildpacks.group]]\nuri = \"docker://a/b\"",
-            "line 2, column 7: \"docker://a/b\" cannot be used here",
+            "[[io.buildpacks.group]]\nuri = \"urn:cnb:registry:a/b\"",
+            "line 2, column 7: \"urn:cnb:registry:a/b\" cannot be used here",
         ),
         (
             "[[io.buildpacks.group]]\nid = \"a/b\"\n[io.buildpacks.group.script]\napi = \"0.8\"",

@@ -290,7 +290,7 @@ echo 'web: the-tool; sleep 1000' > "$1/Procfile""#,
     })
 }
 
-fn classic(server: &Server, name: &str, compile: &str, release: &str) -> Result<Vec<u8>> {
+pub(crate) fn classic(server: &Server, name: &str, compile: &str, release: &str) -> Result<Vec<u8>> {
     use std::os::unix::fs::PermissionsExt;
     let folder = server.folder(&format!("buildpack-{name}"));
     std::fs::create_dir_all(folder.join("bin"))?;

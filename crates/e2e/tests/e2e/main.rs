@@ -6,6 +6,7 @@
 
 mod addons;
 mod cli_more;
+mod cnb;
 mod commands;
 mod deploys;
 mod failures;
@@ -96,6 +97,11 @@ const SHARED: &[(&str, Shared)] = &[
     ("registry::images_are_pushed_released_and_run", registry::images_are_pushed_released_and_run),
     ("registry::hostile_images_are_refused", registry::hostile_images_are_refused),
     ("registry::dockerfiles_are_built", registry::dockerfiles_are_built),
+    ("cnb::one_that_is_written_with_libcnb", cnb::one_that_is_written_with_libcnb),
+    ("cnb::several_with_an_order", cnb::several_with_an_order),
+    ("cnb::an_image_of_the_registry", cnb::an_image_of_the_registry),
+    ("cnb::an_image_of_another_registry", cnb::an_image_of_another_registry),
+    ("cnb::mistakes", cnb::mistakes),
     ("isolation::a_dyno_reaches_nothing_it_should_not", isolation::a_dyno_reaches_nothing_it_should_not),
     ("isolation::a_dyno_cannot_take_the_machine_down", isolation::a_dyno_cannot_take_the_machine_down),
 ];
@@ -140,8 +146,12 @@ fn shared_platform(platform: &OnceLock<Result<Server, String>>) -> Result<&Serve
     platform
         .get_or_init(|| {
             // What is not a part of a stack cannot be had, whatever this machine reaches.
-            let settings =
-                [("KIGO_DYNO_DISK", "256"), ("UV_PYTHON_INSTALL_MIRROR", "https://mirror.invalid")];
+            let settings = [
+                ("KIGO_DYNO_DISK", "256"),
+                ("UV_PYTHON_INSTALL_MIRROR", "https://mirror.invalid"),
+                // Which a story makes of files.
+                ("KIGO_REGISTRY_MIRRORS", "packs.example.com=http://198.51.100.10"),
+            ];
             run(Server::start("shared", &settings)).map_err(|error| format!("{error:#}"))
         })
         .as_ref()

@@ -11,7 +11,9 @@ fn start(files: &[(&str, &str)], command: &str) -> String {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
-    let script = START.replace("/app", dir.path().to_str().unwrap());
+    let layers = dir.path().join("layers");
+    let script = START.replace("/layers", layers.to_str().unwrap());
+    let script = script.replace("/app", dir.path().to_str().unwrap());
     let done = Command::new("bash").args(["-c", &script, "bash", command]).output().unwrap();
     assert!(done.stderr.is_empty(), "{}", String::from_utf8_lossy(&done.stderr));
     let text = String::from_utf8(done.stdout).unwrap();
@@ -22,11 +24,12 @@ fn start(files: &[(&str, &str)], command: &str) -> String {
 fn scripts_come_in_order_and_what_they_export_stays() {
     let files = [
         (".profile.d/b.sh", "export WHO=$WHO,b"),
-        (".profile.d/a.sh", "export WHO=a; hidden=1"),
+        (".profile.d/a.sh", "export WHO=$WHO,a; hidden=1"),
+        ("layers/config/launch.sh", "export WHO=layers; [ -n \"$kigo_command\" ] || exit 9"),
         (".profile.d/c.txt", "export WHO=no"),
         (".profile", "export WHO=$WHO,profile"),
     ];
-    assert_eq!(start(&files, "echo $WHO $hidden $kigo_command $# && pwd"), "a,b,profile 0\n/app\n0");
+    assert_eq!(start(&files, "echo $WHO $hidden $kigo_command $# && pwd"), "layers,a,b,profile 0\n/app\n0");
 }
 
 #[test]

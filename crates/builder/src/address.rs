@@ -1,4 +1,4 @@
-//! The address of a classic buildpack.
+//! The address of a buildpack, classic or Cloud Native.
 
 use crate::BuildError;
 use std::path::Path;
@@ -24,12 +24,16 @@ enum Kind {
     Archive,
     /// A path below [`LOCAL`]: a directory, a repository or an archive.
     Local,
+    /// A directory of the app itself.
+    App,
+    /// An image in a registry that carries Cloud Native Buildpacks.
+    Image,
 }
 
 impl Address {
     /// Understands an address: `https`, `http`, `git` or `ssh` for a repository, possibly with `#`
     /// and a reference; the same ending in `.tgz` or `.tar.gz` for an archive; `file` for something
-    /// in the operator's directory `local`.
+    /// in the operator's directory `local`; `docker` for an image; `./` for a directory of the app.
     pub(crate) fn parse(entry: &str, local: Option<&Path>) -> Result<Self, BuildError> {
         let refuse = |why| BuildError::BuildpackAddress { address: shown(entry), why };
         if entry.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
@@ -56,10 +60,27 @@ impl Address {
                 inside.ok_or(refuse("It is outside of this installation's directory of buildpacks."))?;
             return Ok(make(Kind::Local, &format!("{LOCAL}/{inside}")));
         }
+        if let Some(path) = address.strip_prefix("./") {
+            let inside = Path::new(path).components();
+            let inside = inside.into_iter().all(|part| matches!(part, std::path::Component::Normal(_)));
+            let inside = inside.then_some(path).filter(|path| !path.is_empty());
+            return Ok(make(Kind::App, inside.ok_or(refuse("It is no directory inside of the app."))?));
+        }
+        if let Some(name) = entry.strip_prefix("docker://") {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:/@".contains(&byte);
+            let is_name =
+                name.bytes().all(plain) && name.starts_with(|first: char| first.is_ascii_alphanumeric());
+            return if is_name { Ok(make(Kind::Image, name)) } else { Err(refuse("It names no image.")) };
+        }
+        if entry.starts_with("urn:cnb:") {
+            return Err(refuse(
+                "There is no registry of Cloud Native Buildpacks here; name its image: docker://…",
+            ));
+        }
         let rest = ["https://", "http://", "git://", "ssh://"]
             .into_iter()
             .find_map(|scheme| address.strip_prefix(scheme))
-            .ok_or(refuse("It has to begin with https://, http://, git:// or ssh://."))?;
+            .ok_or(refuse("It has to begin with https://, http://, git://, ssh:// or docker://."))?;
         if rest.is_empty() || rest.starts_with(['/', '-', '.']) {
             return Err(refuse("It names no host."));
         }
@@ -79,12 +100,19 @@ impl Address {
         shown(&self.entry)
     }
 
+    /// The image's name, if it is one.
+    pub(crate) fn image(&self) -> Option<&str> {
+        (self.kind == Kind::Image).then_some(&self.fetched)
+    }
+
     /// For the program in the container: kind, address and reference, set apart by tabs.
     pub(crate) fn script_line(&self) -> String {
         let kind = match self.kind {
             Kind::Git => "git",
             Kind::Archive => "archive",
             Kind::Local => "local",
+            Kind::App => "app",
+            Kind::Image => "image",
         };
         format!("{kind}\t{}\t{}\n", self.fetched, self.reference.as_deref().unwrap_or(""))
     }
@@ -113,6 +141,8 @@ mod tests {
             ("http://x.example/b.tar.gz?sig=1", "archive\thttp://x.example/b.tar.gz?sig=1\t\n"),
             ("git://x.example/b.tgz#", "git\tgit://x.example/b.tgz\t\n"),
             ("file:///srv/buildpacks/a/b#main", "local\t/kigo-buildpacks/a/b\tmain\n"),
+            ("./buildpacks/mine", "app\tbuildpacks/mine\t\n"),
+            ("docker://localhost:5000/a/b:v1", "image\tlocalhost:5000/a/b:v1\t\n"),
         ] {
             assert_eq!(Address::parse(entry, Some(local)).unwrap().script_line(), line);
         }
@@ -134,6 +164,12 @@ mod tests {
             ("https://a/b\tx", local),
             ("https://a/b#--upload-pack=x", local),
             ("git@github.com:a/b.git", local),
+            ("./../x", local),
+            ("./", local),
+            ("docker://", local),
+            ("docker://--x", local),
+            ("docker://a/b;c", local),
+            ("urn:cnb:registry:a/b", local),
         ] {
             assert!(Address::parse(entry, local).is_err(), "{entry}");
         }
