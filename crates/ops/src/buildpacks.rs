@@ -42,8 +42,13 @@ fn check(text: &str) -> Result<BuildpackRef> {
     let is_name = name.len() <= 128
         && name.split_once('/').is_some_and(|(namespace, rest)| word(namespace) && word(rest));
     let is_address = text.len() <= 2048
-        && Url::parse(text)
-            .is_ok_and(|url| matches!(url.scheme(), "http" | "https" | "git") && url.host().is_some());
+        && Url::parse(text).is_ok_and(|url| match url.scheme() {
+            "http" | "https" | "git" => url.host().is_some(),
+            // Whether the operator has a directory of buildpacks, and whether it is in there, the
+            // build says.
+            "file" => url.host().is_none(),
+            _ => false,
+        });
     if is_name {
         Ok(BuildpackRef(name.to_owned()))
     } else if is_address {
@@ -70,6 +75,7 @@ mod tests {
             ),
             ("https://github.com/a/b.git#v1.2", "https://github.com/a/b.git#v1.2"),
             ("https://example.com/pack.tgz", "https://example.com/pack.tgz"),
+            ("file:///srv/buildpacks/one#main", "file:///srv/buildpacks/one#main"),
         ] {
             assert_eq!(check(text).unwrap().0, kept);
         }
@@ -79,7 +85,7 @@ mod tests {
             "../x",
             "x/..",
             "/etc/passwd",
-            "file:///etc/passwd",
+            "file://host/pack",
             "ext::sh -c x",
             "a/b/c",
             "--upload-pack=x/y z",
