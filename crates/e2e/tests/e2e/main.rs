@@ -60,6 +60,7 @@ const SHARED: &[(&str, Shared)] = &[
     ("failures::a_crashing_dyno_is_told_and_retried", failures::a_crashing_dyno_is_told_and_retried),
     ("failures::hostile_tarballs_are_refused", failures::hostile_tarballs_are_refused),
     ("languages::ruby::sinatra", languages::ruby::sinatra),
+    ("languages::ruby::rails", languages::ruby::rails),
     ("languages::ruby::mistakes", languages::ruby::mistakes),
     ("languages::nodejs::pnpm_workspace", languages::nodejs::pnpm_workspace),
     ("languages::nodejs::yarn_with_plug_n_play", languages::nodejs::yarn_with_plug_n_play),
