@@ -8,6 +8,7 @@ mod cli_more;
 mod commands;
 mod deploys;
 mod failures;
+mod hostile_builds;
 mod isolation;
 mod kills;
 mod languages;
@@ -101,6 +102,7 @@ const SHARED: &[(&str, Shared)] = &[
 
 const ALONE: &[(&str, Alone)] = &[
     ("cli_more::a_full_disk_is_told_and_got_over", cli_more::a_full_disk_is_told_and_got_over),
+    ("hostile_builds::they_harm_nobody_else", hostile_builds::they_harm_nobody_else),
     ("kills::during_a_build", kills::during_a_build),
     ("kills::during_a_release_command", kills::during_a_release_command),
     ("kills::during_a_setup", kills::during_a_setup),
