@@ -28,6 +28,10 @@ const RESULT_LIMIT: u64 = 32 << 20;
 /// How programs say that there is no space left; no exit status does.
 const DISK_FULL: [&str; 2] = ["No space left on device", "ENOSPC"];
 
+/// Bytes that are printed between two acknowledgements: often enough that the container's buffer
+/// never fills, and not so often that a build which prints without end keeps this machine busy.
+const ACKNOWLEDGED: usize = 1 << 20;
+
 /// How long a build may go on after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -184,19 +188,22 @@ async fn follow(
     let mut lines = engine.output(id, 0).await?;
     let mut cancelled = false;
     let mut disk_full = false;
+    let mut unacknowledged = 0;
     let mut indenting = Indenting::default();
     loop {
         tokio::select! {
             line = lines.recv() => match line {
                 Some(line) => {
                     let text = shown(line.content);
+                    // With about as much for what is kept beside a line.
+                    unacknowledged += text.len() + 64;
                     disk_full |= DISK_FULL.iter().any(|words| text.contains(words));
                     if let Some(text) = indenting.line(&text) {
                         output.line(text).await;
                     }
-                    // Often enough that the container's buffer never fills.
-                    if line.sequence % 64 == 0 {
+                    if unacknowledged > ACKNOWLEDGED {
                         engine.acknowledge(id, line.sequence).await?;
+                        unacknowledged = 0;
                     }
                 }
                 None => break,

@@ -42,8 +42,12 @@ fn check(text: &str) -> Result<BuildpackRef> {
     let is_name = name.len() <= 128
         && name.split_once('/').is_some_and(|(namespace, rest)| word(namespace) && word(rest));
     let is_address = text.len() <= 2048
-        && Url::parse(text).is_ok_and(|url| {
-            matches!(url.scheme(), "http" | "https" | "git" | "docker") && url.host().is_some()
+        && Url::parse(text).is_ok_and(|url| match url.scheme() {
+            "http" | "https" | "git" | "docker" => url.host().is_some(),
+            // Whether the operator has a directory of buildpacks, and whether it is in there, the
+            // build says.
+            "file" => url.host().is_none(),
+            _ => false,
         });
     if is_name {
         Ok(BuildpackRef(name.to_owned()))
@@ -72,6 +76,7 @@ mod tests {
             ("https://github.com/a/b.git#v1.2", "https://github.com/a/b.git#v1.2"),
             ("https://example.com/pack.tgz", "https://example.com/pack.tgz"),
             ("docker://localhost:5000/a/b:v1", "docker://localhost:5000/a/b:v1"),
+            ("file:///srv/buildpacks/one#main", "file:///srv/buildpacks/one#main"),
         ] {
             assert_eq!(check(text).unwrap().0, kept);
         }
@@ -81,7 +86,7 @@ mod tests {
             "../x",
             "x/..",
             "/etc/passwd",
-            "file:///etc/passwd",
+            "file://host/pack",
             "ext::sh -c x",
             "a/b/c",
             "--upload-pack=x/y z",

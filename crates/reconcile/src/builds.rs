@@ -40,6 +40,8 @@ const OWNER: &str = "server";
 const LEASE: SignedDuration = SignedDuration::from_mins(2);
 /// Leases are prolonged after this long.
 const PROLONG: Duration = Duration::from_secs(30);
+/// Lines of a build that are written at once, when it prints many.
+const LINES: usize = 256;
 /// A build that was cut off this often is given up: it may be what takes the server down.
 const ATTEMPTS: u64 = 3;
 
@@ -167,6 +169,7 @@ impl Worker {
             drop(tx);
             let mut writer = self.outputs.writer(id).await.map_err(Error::io("open a build's output"))?;
             self.say_launching(&Finished { build, release }, &mut writer).await?;
+            writer.end().await.map_err(Error::io("end a build's output"))?;
             self.outputs.finish(id).await.map_err(Error::io("end a build's output"))?;
         }
         Ok(())
@@ -201,7 +204,7 @@ impl Worker {
         if let Some(finished) = ops::builds::finish(&self.ops, build.id, outcome).await? {
             self.say_launching(&finished, &mut writer).await?;
         }
-        drop(writer);
+        writer.end().await.map_err(Error::io("end a build's output"))?;
         self.outputs.finish(id).await.map_err(Error::io("end a build's output"))
     }
 
@@ -220,15 +223,16 @@ impl Worker {
             say(writer, DEPRECATED).await?;
             request.buildpacks = vec![BuildpackRef(url.to_owned())];
         }
-        let (sender, mut lines) = mpsc::channel(256);
+        let (sender, mut lines) = mpsc::channel(LINES);
         let building = self.builder.build(request, Output::new(sender));
         let writing = async {
-            let mut result = Ok(());
-            while let Some(line) = lines.recv().await {
+            let (mut result, mut some) = (Ok(()), Vec::new());
+            while lines.recv_many(&mut some, LINES).await > 0 {
                 // A full disk ends the output, not the build; its end is told all the same.
                 if result.is_ok() {
-                    result = say(writer, &line).await;
+                    result = say(writer, &some.join("\n")).await;
                 }
+                some.clear();
             }
             result
         };

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use domain::{AppSetupId, BuildId, ReleaseId};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,8 +17,10 @@ use uuid::Uuid;
 
 /// Bytes handed out at a time.
 const PIECE: usize = 32 << 10;
-/// Bytes of one output at most; what comes after is dropped.
+/// Bytes of one output at most; of what comes after only the end is kept.
 const LIMIT: u64 = 64 << 20;
+/// Bytes of that end.
+const LAST: usize = 8 << 10;
 /// Stands where an output was cut off.
 const CUT: &[u8] = b" !     The output is cut off here: it is too long.\n";
 /// A reader looks again after this long even if nobody woke it.
@@ -79,7 +81,8 @@ impl Outputs {
         let file = OpenOptions::new().create(true).append(true).open(dir.join("output")).await?;
         let length = file.metadata().await?.len();
         self.wake(id);
-        Ok(OutputWriter { file, length, id, outputs: self.clone() })
+        let outputs = self.clone();
+        Ok(OutputWriter { file, length, id, outputs, last: VecDeque::new(), last_bytes: 0 })
     }
 
     /// Opens an output that consists of numbered lines, and tells how many whole ones are there; a
@@ -262,6 +265,9 @@ pub struct OutputWriter {
     length: u64,
     id: OutputId,
     outputs: Outputs,
+    /// The newest lines beyond the bound, and how many bytes they have.
+    last: VecDeque<String>,
+    last_bytes: usize,
 }
 
 impl OutputWriter {
@@ -280,9 +286,25 @@ impl OutputWriter {
         Ok(())
     }
 
-    /// Adds a line.
+    /// Adds a line. Beyond the bound it is one of the last lines, as long as there are no newer ones.
     pub async fn line(&mut self, text: &str) -> io::Result<()> {
-        self.write(format!("{text}\n").as_bytes()).await
+        let line = format!("{text}\n");
+        if self.length <= LIMIT {
+            return self.write(line.as_bytes()).await;
+        }
+        self.last_bytes += line.len();
+        self.last.push_back(line);
+        while self.last_bytes > LAST && self.last.len() > 1 {
+            self.last_bytes -= self.last.pop_front().map_or(0, |oldest| oldest.len());
+        }
+        Ok(())
+    }
+
+    /// Adds the last lines of an output that was cut off, which tell how it ended.
+    pub async fn end(mut self) -> io::Result<()> {
+        let last: String = self.last.drain(..).collect();
+        self.file.write_all(last.as_bytes()).await?;
+        self.file.flush().await
     }
 }
 
@@ -334,6 +356,27 @@ mod tests {
         assert_eq!(length, 2 * (33 << 20) + CUT.len() as u64);
         let (_, lines) = outputs.line_writer(id).await.unwrap();
         assert_eq!(lines, 2 * (33 << 20) + 1);
+    }
+
+    #[tokio::test]
+    async fn how_an_endless_output_ended_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let outputs = Outputs::new(dir.path());
+        let id = OutputId::Build(BuildId::new());
+        let mut writer = outputs.writer(id).await.unwrap();
+        writer.write(&vec![b'\n'; 65 << 20]).await.unwrap();
+        for number in 0..100_000 {
+            writer.line(&format!("line {number}")).await.unwrap();
+        }
+        writer.line(" !     Push failed").await.unwrap();
+        writer.end().await.unwrap();
+        let written = std::fs::read_to_string(id.dir(dir.path()).join("output")).unwrap();
+        let (_, end) = written.split_once("too long.\n").unwrap();
+        assert!(end.ends_with("line 99999\n !     Push failed\n"), "{end}");
+        assert!(end.starts_with("line ") && end.len() <= LAST, "{} bytes", end.len());
+        let mut short = outputs.writer(OutputId::Build(BuildId::new())).await.unwrap();
+        short.line("all of it").await.unwrap();
+        short.end().await.unwrap();
     }
 
     #[tokio::test]

@@ -169,47 +169,36 @@ pub(crate) fn a_crashing_dyno_is_told_and_retried(server: &Server) -> Result<()>
     })
 }
 
-/// A tarball that wants out of its folder, or to grow without end, fails its build and nothing else.
+/// Archives that no one may send, as a source and as a slug, and what is said of them.
+const ARCHIVES: &[(&str, &str)] = &[
+    ("dots", "its path contains `..`"),
+    ("absolute", "its path is absolute"),
+    ("symlink", "out"),
+    ("hardlink", "it is a hard link to"),
+    ("device", "it is a device"),
+    ("fifo", "it is a named pipe"),
+    ("sparse", "it unpacks to more than"),
+    ("bomb", "it unpacks to more than"),
+    ("many", "it has more than 500000 entries"),
+    ("deep", "it has more than 128 nested directories"),
+    ("broken", "cannot be read"),
+];
+
+/// An archive that wants out of its folder, or to grow without end, fails its build or its upload
+/// and nothing else.
 pub(crate) fn hostile_tarballs_are_refused(server: &Server) -> Result<()> {
     run(async {
         let app = App::tiny(server, "hostile-app", "hostile")?;
         let folder = server.folder("hostile");
         std::fs::create_dir_all(&folder)?;
-        let script = r"
-import io, sys, tarfile, gzip
-def make(path, entries):
-    with tarfile.open(path, 'w:gz') as tar:
-        for name, kind, link, size in entries:
-            info = tarfile.TarInfo(name)
-            info.type, info.linkname, info.size = kind, link, size
-            tar.addfile(info, io.BytesIO(b'x' * size))
-F, S, L, D = tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE
-make('dots.tgz', [('../../evil', F, '', 3)])
-make('absolute.tgz', [('/etc/evil', F, '', 3)])
-make('symlink.tgz', [('out', S, '/etc', 0), ('out/evil', F, '', 3)])
-make('hardlink.tgz', [('passwd', L, '../../../etc/passwd', 0)])
-make('device.tgz', [('sda', D, '', 0)])
-with gzip.open('bomb.tgz', 'wb', 1) as out:
-    info = tarfile.TarInfo('zeros'); info.size = 1 << 40
-    out.write(info.tobuf())
-    block = bytes(1 << 20)
-    for _ in range(512): out.write(block)
-open('broken.tgz', 'wb').write(b'\x1f\x8b broken')
-";
-        std::fs::write(folder.join("make.py"), script)?;
+        std::fs::write(folder.join("make.py"), include_str!("archives.py"))?;
         Output::of(Command::new("python3").arg("make.py").current_dir(&folder))?.ok()?;
-        for name in ["dots", "absolute", "symlink", "hardlink", "device", "bomb", "broken"] {
+        for (name, words) in ARCHIVES {
             let body = std::fs::read(folder.join(format!("{name}.tgz")))?;
-            let build = build_from(server, &app.name, body).await?;
-            let id = build["id"].as_str().context("a build id")?.to_owned();
-            let path = format!("/apps/{}/builds/{id}", app.name);
-            let failed = until(&format!("the build of {name} to end"), async || {
-                let (_, build) =
-                    server.api("GET", &path, None).await.map_err(|error| format!("{error:#}"))?;
-                if build["status"] == "pending" { Err(build.to_string()) } else { Ok(build) }
-            })
-            .await?;
-            ensure!(failed["status"] == "failed", "{name} should fail: {failed}");
+            let failed = failed_build(server, &app, name, body.clone()).await?;
+            ensure!(failed.contains(words), "the build of {name} should say {words:?}: {failed}");
+            let refused = refused_slug(server, &app, name, body).await?;
+            ensure!(refused.contains(words), "the slug {name} should be refused for {words:?}: {refused}");
         }
         ensure!(!std::path::Path::new("/etc/evil").exists(), "a tarball wrote to the host");
         let (_, releases) = server.api("GET", "/apps/hostile-app/releases", None).await?;
@@ -218,6 +207,37 @@ open('broken.tgz', 'wb').write(b'\x1f\x8b broken')
         app.answers("hostile from web.1").await?;
         Ok(())
     })
+}
+
+/// What a build that has to fail prints.
+async fn failed_build(server: &Server, app: &App<'_>, name: &str, body: Vec<u8>) -> Result<String> {
+    let build = build_from(server, &app.name, body).await?;
+    let path = format!("/apps/{}/builds/{}", app.name, build["id"].as_str().context("a build id")?);
+    let failed = until(&format!("the build of {name} to end"), async || {
+        let (_, build) = server.api("GET", &path, None).await.map_err(|error| format!("{error:#}"))?;
+        if build["status"] == "pending" { Err(build.to_string()) } else { Ok(build) }
+    })
+    .await?;
+    ensure!(failed["status"] == "failed", "{name} should fail: {failed}");
+    let output = build["output_stream_url"].as_str().context("an output address")?;
+    Ok(reqwest::get(output).await?.text().await?)
+}
+
+/// What is said of a slug that has to be refused; it cannot be released.
+async fn refused_slug(server: &Server, app: &App<'_>, name: &str, body: Vec<u8>) -> Result<String> {
+    let slugs = format!("/apps/{}/slugs", app.name);
+    let (status, slug) =
+        server.api("POST", &slugs, Some(json!({"process_types": {"web": "sleep 1"}}))).await?;
+    ensure!(status == 201, "slugs: {status} {slug}");
+    let put = slug["blob"]["url"].as_str().context("an address")?;
+    let answer = reqwest::Client::new().put(put).body(body).send().await?;
+    let (status, refused) = (answer.status(), answer.text().await?);
+    ensure!(status == 422, "the slug {name} should be refused: {status} {refused}");
+    let release = json!({"slug": slug["id"]});
+    let releases = format!("/apps/{}/releases", app.name);
+    let (status, early) = server.api("POST", &releases, Some(release)).await?;
+    ensure!(status == 422, "the slug {name} was released: {early}");
+    Ok(refused)
 }
 
 /// Uploads a tarball as a source and starts a build of it.

@@ -24,18 +24,19 @@ const ONCE: [&str; 4] = [
 ];
 
 /// Headings of steps that do several things at once, so that their lines come in any order.
-const ANY_ORDER: [&str; 4] = [
+const ANY_ORDER: [&str; 5] = [
     "Determining packages to install",
     "Running: go install",
     "Running: cargo build",
     "Installing dependencies using bundler",
+    "Preparing app for Rails asset pipeline",
 ];
 
 /// Lines of which there are more or fewer, as the network is.
 const PROGRESS: &str = "Progress: resolved ";
 
 /// What differs from one run to the next, and what stands for it.
-const VARIES: [(&str, &str); 11] = [
+const VARIES: [(&str, &str); 12] = [
     (r"(?:Installing|Using cached) (pip|uv|Poetry|Pipenv) [\d.]+", "Installing $1 [version]"),
     (r"\bgo\d+\.\d+\.\d+", "go[version]"),
     (r"└ Completed in .*", "└ Completed"),
@@ -44,6 +45,7 @@ const VARIES: [(&str, &str); 11] = [
     (r"Total time: .*", "Total time: [time]"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[time]"),
     (r"\b[0-9a-f]{40}\b", "[commit]"),
+    (r"\[\d{4}-\d\d-\d\dT[\d:.]+ #\d+\]", "[time and process]"),
     (r"\b\d+\.\d+\.\d+[-.\w]*", "[version]"),
     (r"\b\d+(\.\d+)?[KMG]\b", "[size]"),
     (r"\b(\d+m )?\d+(\.\d+)? ?(ms|s|seconds)\b", "[time]"),

@@ -10,6 +10,7 @@ mod cnb;
 mod commands;
 mod deploys;
 mod failures;
+mod hostile_builds;
 mod isolation;
 mod kills;
 mod languages;
@@ -63,6 +64,7 @@ const SHARED: &[(&str, Shared)] = &[
     ("failures::a_crashing_dyno_is_told_and_retried", failures::a_crashing_dyno_is_told_and_retried),
     ("failures::hostile_tarballs_are_refused", failures::hostile_tarballs_are_refused),
     ("languages::ruby::sinatra", languages::ruby::sinatra),
+    ("languages::ruby::rails", languages::ruby::rails),
     ("languages::ruby::mistakes", languages::ruby::mistakes),
     ("languages::nodejs::pnpm_workspace", languages::nodejs::pnpm_workspace),
     ("languages::nodejs::yarn_with_plug_n_play", languages::nodejs::yarn_with_plug_n_play),
@@ -108,6 +110,7 @@ const SHARED: &[(&str, Shared)] = &[
 
 const ALONE: &[(&str, Alone)] = &[
     ("cli_more::a_full_disk_is_told_and_got_over", cli_more::a_full_disk_is_told_and_got_over),
+    ("hostile_builds::they_harm_nobody_else", hostile_builds::they_harm_nobody_else),
     ("kills::during_a_build", kills::during_a_build),
     ("kills::during_a_release_command", kills::during_a_release_command),
     ("kills::during_a_setup", kills::during_a_setup),

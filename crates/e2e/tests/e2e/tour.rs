@@ -37,10 +37,13 @@ pub(crate) fn the_sample_app_runs_all_its_process_types(server: &Server) -> Resu
     run(async {
         let app = App::example(server, "sample-app", "node-hello")?;
         let push = app.push()?.ok()?;
+        crate::languages::snapshot("node-hello", &push);
         push.says("Running release command...")?.says("Waiting for release.... done.")?;
         app.heroku(&["ps:scale", "web=2", "worker=1"])?.ok()?.says("web at 2:Basic")?;
         app.up(&["web.1", "web.2", "worker.1"]).await?;
         app.answers("web.").await?;
+        let console = "node -p \"'express ' + require('express/package.json').version\"";
+        app.heroku(&["run", "--no-tty", "--exit-code", console])?.ok()?.says("express 5.")?;
         tail_shows(&app, "app[worker.1]: ")?;
         app.logs_say("app[release.").await?;
         // A changed program with the same lockfile installs nothing again.

@@ -106,7 +106,7 @@ fn step_words(step: &str, status: i32) -> Words {
         "install" => Words::new(
             "Failed to install gems via Bundler.",
             above,
-            "Run `bundle install` in a fresh clone of the repository and commit Gemfile.lock. If only another\nsystem is listed in its PLATFORMS: `bundle lock --add-platform x86_64-linux`.",
+            "Run `bundle install` in a fresh clone of the repository and commit Gemfile.lock. If only another\nsystem is listed in its PLATFORMS: `bundle lock --add-platform x86_64-linux`. If a source could not be\nreached, check its address; a private one needs a config var, for example BUNDLE_GEMS__EXAMPLE__COM.",
         ),
         "tasks" => Words::new(
             "Could not detect rake tasks.",

@@ -19,21 +19,43 @@ pub(crate) fn gin(server: &Server) -> Result<()> {
         let absent = "! command -v go && ! ls -d /usr/local/go /kigo-cache .heroku";
         app.heroku(&["run", "--no-tty", "--exit-code", &format!("bash -c \"{absent}\"")])?.ok()?;
         app.write("greeting.html", "<p>Goodbye from {{ .dyno }}</p>\n")?;
+        // A second command, in a module that says what to install.
+        app.write("cmd/greet/main.go", GREET)?;
+        app.write("Procfile", "web: go-gin\ngreet: greet somebody\n")?;
+        let module = std::fs::read_to_string(app.checkout.join("go.mod"))?;
+        app.write("go.mod", &format!("// +heroku install . ./cmd/...\n{module}"))?;
         app.commit("goodbye")?;
         app.push()?
             .ok()?
             .says("example.com/go-gin")?
+            .says("./bin/greet")?
+            .says("Procfile declares types     -> greet, web")?
             .says_not("go: downloading")?
             .says_not("github.com/gin-gonic")?;
         e2e::until("the new page", async || match app.get("/").await {
             Ok(answer) if answer.body.contains("Goodbye from web.1") => Ok(()),
             other => Err(format!("{other:?}")),
         })
-        .await
+        .await?;
+        app.heroku(&["run", "--no-tty", "--exit-code", "greet"])?.ok()?.says("Good day, somebody")?;
+        Ok(())
     })
 }
 
-/// What a user can get wrong.
+const GREET: &str = "package main
+
+import (
+	\"fmt\"
+	\"os\"
+)
+
+func main() {
+	fmt.Println(\"Good day,\", os.Args[1])
+}
+";
+
+/// What a user can get wrong. Without dependencies an app has no go.sum, so that a missing one is
+/// told with the first module that it should have.
 pub(crate) fn mistakes(server: &Server) -> Result<()> {
     let module = ("go.mod", "module example.com/refused\n\ngo 1.24\n");
     let main = ("main.go", "package main\n\nfunc main() {}\n");
@@ -49,6 +71,17 @@ pub(crate) fn mistakes(server: &Server) -> Result<()> {
                 &[
                     module,
                     ("main.go", "package main\n\nimport _ \"github.com/gin-gonic/gin\"\n\nfunc main() {}\n"),
+                ],
+            ),
+            (
+                "other-vendor",
+                &[
+                    (
+                        "go.mod",
+                        "module example.com/refused\n\ngo 1.24\n\nrequire golang.org/x/text v0.14.0\n",
+                    ),
+                    ("vendor/modules.txt", "# golang.org/x/text v0.13.0\n## explicit\n"),
+                    main,
                 ],
             ),
             ("failing-compile", &[module, ("main.go", "package main\n\nfunc main() { serve() }\n")]),

@@ -36,8 +36,18 @@ pub(crate) fn spring_boot(server: &Server) -> Result<()> {
     })
 }
 
-/// What a user can get wrong.
+/// As Gradle fails, where there is none: it can be asked, and its build ends so.
+const FAILS: &str = "#!/bin/sh
+case $* in
+    *kigoInspect*) echo 'kigo: stage' ;;
+    *--dry-run* | *--stop*) ;;
+    *) echo '> Task :compileJava FAILED'; echo 'Greeter.java:3: error: cannot find symbol' >&2; exit 1 ;;
+esac
+";
+
+/// What a user can get wrong. A lockfile of Gradle is the app's own business.
 pub(crate) fn mistakes(server: &Server) -> Result<()> {
+    let java = ("system.properties", "java.runtime.version=21");
     let script = ("gradlew", "exec java -jar gradle/wrapper/gradle-wrapper.jar \"$@\"");
     refused(
         server,
@@ -45,6 +55,7 @@ pub(crate) fn mistakes(server: &Server) -> Result<()> {
         &[
             ("no-wrapper", &[("build.gradle", "")]),
             ("no-wrapper-jar", &[script]),
+            ("old-version", &[("gradlew", "#!/bin/sh\n"), ("system.properties", "java.runtime.version=1.7")]),
             (
                 "failing-wrapper",
                 &[
@@ -53,9 +64,10 @@ pub(crate) fn mistakes(server: &Server) -> Result<()> {
                         "gradle/wrapper/gradle-wrapper.properties",
                         "distributionUrl=https\\://example.com/gradle-8.4-bin.zip\n",
                     ),
-                    ("system.properties", "java.runtime.version=21"),
+                    java,
                 ],
             ),
+            ("failing-compile", &[("gradlew", FAILS), java]),
         ],
     )
 }

@@ -25,6 +25,14 @@ pub(crate) fn spring_boot(server: &Server) -> Result<()> {
         app.commit("typo")?;
         snapshot("java-failing-compile", &app.push()?.fails()?);
 
+        let pom = std::fs::read_to_string(app.checkout.join("pom.xml"))?;
+        let lost = "<dependency><groupId>com.example</groupId><artifactId>lost</artifactId><version>1.0</version></dependency>";
+        app.write("pom.xml", &pom.replacen("</dependencies>", &format!("{lost}</dependencies>"), 1))?;
+        app.commit("lost dependency")?;
+        // Maven names the repositories it asked, which differ from one machine to the next.
+        app.push()?.fails()?.says("com.example:lost:jar:1.0")?.says("Maven build failed.")?;
+        app.write("pom.xml", &pom)?;
+
         app.heroku(&["config:set", "DATABASE_URL=postgres://me:ge%40heim@db.example:5432/greetings"])?
             .ok()?;
         app.write(GREETER, &good.replace("from Spring Boot", "from a changed Spring Boot"))?;
@@ -40,7 +48,7 @@ pub(crate) fn spring_boot(server: &Server) -> Result<()> {
     })
 }
 
-/// What a user can get wrong.
+/// What a user can get wrong. Maven has no lockfile.
 pub(crate) fn mistakes(server: &Server) -> Result<()> {
     let pom = ("pom.xml", "<project/>");
     refused(

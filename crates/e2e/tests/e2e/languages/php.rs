@@ -66,7 +66,7 @@ const LOCK: &str = r#"{
     "stability-flags": {}, "prefer-stable": false, "prefer-lowest": false, "platform": {}, "platform-dev": {}
 }"#;
 
-/// What a user can get wrong.
+/// What a user can get wrong. There is one lockfile, so none that could contradict it.
 pub(crate) fn mistakes(server: &Server) -> Result<()> {
     let requires = |more: &str| {
         format!(

@@ -63,7 +63,33 @@ pub(crate) fn mistakes(server: &Server) -> Result<()> {
             ("old-lockfile", &[("Cargo.toml", &dependency), lock, main, toolchain]),
         ],
     )?;
-    unknown_version(server)
+    unknown_version(server)?;
+    unknown_crate(server)
+}
+
+/// What Cargo calls the registry, too.
+fn unknown_crate(server: &Server) -> Result<()> {
+    let app = App::create(server, "rust-unknown-crate")?;
+    let name = "no-such-crate-of-anybody";
+    app.write(
+        "Cargo.toml",
+        &format!("[package]\nname = \"unknown\"\nversion = \"1.0.0\"\n\n[dependencies]\n{name} = \"1\"\n"),
+    )?;
+    let source = "source = \"registry+https://github.com/rust-lang/crates.io-index\"";
+    app.write(
+        "Cargo.lock",
+        &format!(
+            "version = 4\n\n[[package]]\nname = \"{name}\"\nversion = \"1.0.0\"\n{source}\n\n[[package]]\nname = \"unknown\"\nversion = \"1.0.0\"\ndependencies = [\n \"{name}\",\n]\n"
+        ),
+    )?;
+    app.write("src/main.rs", "fn main() {}\n")?;
+    app.commit("unknown crate")?;
+    app.push()?
+        .fails()?
+        .says(&format!("no matching package named `{name}` found"))?
+        .says("The app could not be compiled.")?
+        .says("If Cargo.lock is out of")?;
+    Ok(())
 }
 
 /// What rustup says differs from one machine to the next.

@@ -18,6 +18,13 @@ pub(crate) fn play(server: &Server) -> Result<()> {
         app.write(GREETINGS, &good.replace("$greeting from", "$greetings from"))?;
         app.commit("typo")?;
         snapshot("scala-failing-compile", &app.push()?.fails()?);
+        let build = std::fs::read_to_string(app.checkout.join("build.sbt"))?;
+        let lost = "libraryDependencies += \"com.example\" % \"lost\" % \"1.0\"";
+        app.write("build.sbt", &format!("{build}\n{lost}\n"))?;
+        app.commit("lost dependency")?;
+        // sbt names the repositories it asked, which differ from one machine to the next.
+        app.push()?.fails()?.says("com.example:lost:1.0")?.says("Push rejected, failed to compile")?;
+        app.write("build.sbt", &build)?;
         app.write(GREETINGS, &good.replace("from Play", "from a changed Play"))?;
         app.commit("change")?;
         app.push()?.ok()?.says("compiling 1 Scala source to")?.says_not("getting Scala")?;
@@ -25,11 +32,14 @@ pub(crate) fn play(server: &Server) -> Result<()> {
         app.heroku(&["run", "--no-tty", "--exit-code", "java -version"])?
             .ok()?
             .says("openjdk version \"21")?;
+        // What there is of a console without sbt: Java's, with the classes of the app.
+        let console = "echo 'System.out.println(play.core.PlayVersion.current())' | jshell --class-path \"$(echo target/universal/stage/lib/*.jar | tr ' ' ':')\" -";
+        app.heroku(&["run", "--no-tty", "--exit-code", console])?.ok()?.says("3.0.")?;
         Ok(())
     })
 }
 
-/// What a user can get wrong.
+/// What a user can get wrong. sbt has no lockfile.
 pub(crate) fn mistakes(server: &Server) -> Result<()> {
     let build = ("build.sbt", "");
     refused(

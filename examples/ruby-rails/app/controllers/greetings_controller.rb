@@ -1,0 +1,5 @@
+class GreetingsController < ApplicationController
+  def show
+    @dyno = ENV["DYNO"]
+  end
+end
