@@ -13,11 +13,12 @@ mod plan;
 use crate::build::{Context, blocking};
 use crate::container::{self, Phase, Pipe};
 use crate::errors::{Explain, Words, megabytes};
-use crate::{BuildError, BuildOutcome, Builder, source, stack};
+use crate::{BuildError, BuildOutcome, Builder, source, stack, waiting};
 use bases::Base;
 use domain::{ProcessType, Reference, RepositoryName, TypeImage};
 use engine::Power;
-use image::{AdmitError, Image};
+use image::{AdmitError, Image, Pin, Turn};
+use layout::Imported;
 use plan::{Dockerfile, Plan};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -48,6 +49,8 @@ pub(crate) enum ImagesError {
     Base(String),
     #[error("buildah ended with status {status} while it built {image}")]
     Build { image: String, status: i32 },
+    #[error("what the build sent are no images: {0}")]
+    Layout(&'static str),
     #[error("the image of {name} cannot run: {error}")]
     CannotRun { name: ProcessType, error: AdmitError },
 }
@@ -79,6 +82,11 @@ impl Explain for ImagesError {
                 format!("{why} The lines above say more."),
                 "Fix what they name and push again.",
             ),
+            Self::Layout(_) => Words::new(
+                "What was built could not be taken over.",
+                why,
+                "Nothing that a Dockerfile runs may change what buildah writes. Push again.",
+            ),
             Self::CannotRun { .. } => Words::new(
                 "What was built cannot run.",
                 why,
@@ -99,8 +107,10 @@ pub(crate) async fn build(context: &mut Context<'_>) -> Result<BuildOutcome, Bui
     write_orders(context, &plan, &own).await?;
     let layout = run(context, &plan).await?;
     context.output.heading("Checking the images...").await;
-    let (builder, place) = (context.builder.clone(), layout);
-    let (images, size, types) = blocking(move || take_over(&builder, &place, &plan)).await?;
+    let turn = turn(context).await?;
+    let builder = context.builder.clone();
+    let (pins, (images, size, types)) = blocking(move || take_over(&builder, &turn, &layout, &plan)).await?;
+    context.pins.extend(pins);
     context.output.detail(format!("Done: {}", megabytes(size))).await;
     Ok(BuildOutcome {
         image: None,
@@ -159,19 +169,30 @@ async fn find_base(context: &mut Context<'_>, name: &str, base: Base) -> Result<
         Base::Registry(repository, reference) => {
             let digest = context.request.bases.find(&repository, &reference).await?;
             let digest = digest.ok_or_else(|| failed(ImagesError::NoBase { repository, reference }))?;
+            // From here on nothing of it is collected, though its tag be moved in the meantime.
             context.pins.push(builder.images.pin(digest));
+            let turn = turn(context).await?;
             let (images, limit, name) =
                 (builder.images.clone(), builder.settings.image_limit, name.to_owned());
-            let image = blocking(move || {
-                images
-                    .admit(&digest, limit)
-                    .map_err(|error| admitted(error, |error| ImagesError::BadBase { name, error }))
-            });
-            let image = image.await?;
-            context.pins.push(builder.images.pin(image.digest));
+            let (pin, image) = blocking(move || {
+                let admit = || {
+                    let manifest = images.for_this_machine(&digest)?;
+                    Ok((images.pin(manifest), images.admit(&turn, &manifest, limit)?))
+                };
+                admit().map_err(|error| admitted(error, |error| ImagesError::BadBase { name, error }))
+            })
+            .await?;
+            context.pins.push(pin);
             Ok(image)
         }
     }
+}
+
+/// Waits for a turn to unpack a stranger's image.
+async fn turn(context: &Context<'_>) -> Result<Turn, BuildError> {
+    let images = context.builder.images.clone();
+    waiting::wait(context, "Waiting for other images to be unpacked", async move { images.turn().await })
+        .await
 }
 
 fn admitted(error: AdmitError, users: impl FnOnce(AdmitError) -> ImagesError) -> BuildError {
@@ -246,14 +267,16 @@ async fn run(context: &mut Context<'_>, plan: &Plan) -> Result<std::path::PathBu
     let mut env = context.env("/tmp");
     let names: Vec<&str> = plan.images.keys().map(ProcessType::as_str).collect();
     env.insert("KIGO_IMAGES".into(), names.join(" "));
-    let limit = context.builder.settings.image_limit;
+    let (limit, count) = (context.builder.settings.image_limit, names.len());
     let phase = Phase {
         image,
         script: "images.sh",
         env,
         // Nothing, or whoever gets at buildah's powers could write to it.
         mounts: Vec::new(),
-        pipes: vec![Pipe::tree("images", limit.saturating_mul(names.len() as u64))],
+        pipes: vec![
+            Pipe::tree("images", limit.saturating_mul(count as u64)).with_entries(layout::entries(count)),
+        ],
         power: Power::Images,
     };
     let (builder, request) = (context.builder, context.request);
@@ -274,16 +297,21 @@ async fn run(context: &mut Context<'_>, plan: &Plan) -> Result<std::path::PathBu
 type Made = (BTreeMap<ProcessType, TypeImage>, u64, BTreeMap<ProcessType, String>);
 
 /// Takes what was built into the store, and looks at it as at a stranger's.
-fn take_over(builder: &Builder, layout: &Path, plan: &Plan) -> Result<Made, BuildError> {
-    let found = layout::import(&builder.images, layout)?;
+fn take_over(
+    builder: &Builder,
+    turn: &Turn,
+    layout: &Path,
+    plan: &Plan,
+) -> Result<(Vec<Pin>, Made), BuildError> {
+    let Imported { manifests: found, pins, .. } = layout::import(&builder.images, layout, plan.images.len())?;
     let (mut images, mut types, mut size) = (BTreeMap::new(), BTreeMap::new(), 0);
     for (name, run) in &plan.run {
-        let manifest = found.get(run.image.as_str()).ok_or_else(|| {
-            BuildError::Container(format!("it ended without sending the image {}", run.image))
-        })?;
+        let manifest = found
+            .get(run.image.as_str())
+            .ok_or_else(|| failed(ImagesError::Layout("one that was asked for is not among them")))?;
         let cannot_run =
             |error| admitted(error, |error| ImagesError::CannotRun { name: name.clone(), error });
-        let image = builder.images.admit(manifest, builder.settings.image_limit).map_err(cannot_run)?;
+        let image = builder.images.admit(turn, manifest, builder.settings.image_limit).map_err(cannot_run)?;
         let command = match &run.command {
             Some(command) => command.clone(),
             None => match image.own_command() {
@@ -295,5 +323,5 @@ fn take_over(builder: &Builder, layout: &Path, plan: &Plan) -> Result<Made, Buil
         images.insert(name.clone(), TypeImage { image: image.digest, own_command: run.command.is_none() });
         types.insert(name.clone(), command);
     }
-    Ok((images, size, types))
+    Ok((pins, (images, size, types)))
 }

@@ -31,6 +31,7 @@ mod request;
 mod slugignore;
 mod source;
 pub mod stack;
+mod waiting;
 mod work;
 
 pub use build::build;
