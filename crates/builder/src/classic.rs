@@ -46,7 +46,7 @@ pub(crate) async fn compile(
         script: "classic.sh",
         env,
         mounts,
-        pipes: vec![Pipe::tree("app", builder.settings.limits.disk), cache.pipe(context)],
+        pipes: vec![Pipe::tree("app", builder.settings.limits.disk), cache.pipe()],
         power: Power::Plain,
     };
     let mut ended =

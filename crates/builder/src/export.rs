@@ -38,8 +38,8 @@ enum Kind {
 /// What was sent.
 #[derive(Debug)]
 pub(crate) enum Sent {
-    /// Files of a stranger's, unpacked.
-    Tree(PathBuf),
+    /// Files of a stranger's, unpacked, and their bytes.
+    Tree(PathBuf, u64),
     Layer(Layer),
 }
 
@@ -121,8 +121,8 @@ fn receive(mut file: File, target: PathBuf, options: &UnpackOptions) -> Result<O
     let Some(head) = head(&mut file)? else { return Ok(None) };
     let result = unpack(head.as_slice().chain(&mut file), &target, options);
     drain(&mut file);
-    result.map_err(BuildError::Result)?;
-    Ok(Some(Sent::Tree(target)))
+    let unpacked = result.map_err(BuildError::Result)?;
+    Ok(Some(Sent::Tree(target, unpacked.bytes)))
 }
 
 fn receive_layer(mut file: File, images: &ImageStore) -> Result<Option<Sent>, BuildError> {

@@ -152,6 +152,12 @@ impl ImageStore {
         Ok(file.metadata().map_err(at("look at", &self.blobs.path(digest)))?.len())
     }
 
+    /// Makes a blob young, so that a [collection](Self::collect) leaves it alone for its grace; false
+    /// if it is not there.
+    pub fn renew_blob(&self, digest: &Digest) -> bool {
+        self.blobs.refresh(digest).is_ok()
+    }
+
     /// Whether a blob is there.
     pub fn has_blob(&self, digest: &Digest) -> bool {
         self.blobs.path(digest).exists()

@@ -80,6 +80,9 @@ pub trait Build: Send + Sync + 'static {
     /// See [`Builder::purge_cache`].
     fn purge_cache(&self, app: AppId) -> io::Result<()>;
 
+    /// See [`Builder::forget_unused`].
+    fn forget_unused(&self) -> io::Result<()>;
+
     /// See [`Builder::kept_images`].
     fn kept_images(&self) -> io::Result<Vec<Digest>>;
 }
@@ -104,6 +107,10 @@ impl Build for Builder {
 
     fn purge_cache(&self, app: AppId) -> io::Result<()> {
         Self::purge_cache(self, app)
+    }
+
+    fn forget_unused(&self) -> io::Result<()> {
+        Self::forget_unused(self)
     }
 
     fn kept_images(&self) -> io::Result<Vec<Digest>> {

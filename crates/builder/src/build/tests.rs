@@ -1,5 +1,6 @@
 //! Builds on an engine whose containers do what a script says: what happens around the container.
 
+mod directories;
 mod waiting;
 
 use super::*;
