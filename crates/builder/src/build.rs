@@ -178,6 +178,8 @@ async fn attempt(
         output.warning(format!("{} is not valid: {error}.", project_toml::FILE)).await;
         output.warning("This build goes on without it: the app's buildpacks were chosen elsewhere.").await;
     }
+    // It may be made anew meanwhile.
+    let pins = [stack.run, stack.build].map(|image| builder.images.pin(image)).into();
     let mut context = Context {
         builder,
         request,
@@ -193,7 +195,7 @@ async fn attempt(
         alone: false,
         source_time,
         exports: 0,
-        pins: Vec::new(),
+        pins,
     };
     if of_images { images::build(&mut context).await } else { slug(context, project.as_ref()).await }
 }

@@ -137,6 +137,8 @@ impl Work {
                 UploadError::Refused(format!("The stack {} is not known: {error}.", self.stack))
             })?
             .ok_or_else(|| UploadError::Refused(format!("The stack {} is not ready yet.", self.stack)))?;
+        // It may be made anew meanwhile.
+        let _pin = self.images.pin(stack.run);
         let made = self.layer(tarball, &stack.run);
         // Nothing in the scratch folder is needed any more, whatever came of it.
         match std::fs::remove_dir_all(&self.scratch) {
