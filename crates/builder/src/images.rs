@@ -3,7 +3,10 @@
 //! Debian's buildah does it, in a build container like any other: with its limits, and with nothing of
 //! the host's that could be written. A Dockerfile's own commands run in a chroot there, with the
 //! capabilities and the system call filter that buildah gives them. What comes out is taken for a
-//! stranger's image. There is no cache between builds.
+//! stranger's image.
+//!
+//! What steps of a Dockerfile made is kept for the app's next build, as images in an OCI layout: that is
+//! small, whatever else buildah keeps of them, and buildah finds them again when they are pulled.
 
 mod bases;
 mod layout;
@@ -11,6 +14,7 @@ pub(crate) mod mirrors;
 mod plan;
 
 use crate::build::{Context, blocking};
+use crate::cache::{self, Kept};
 use crate::container::{self, Phase, Pipe};
 use crate::errors::{Explain, Words, megabytes};
 use crate::{BuildError, BuildOutcome, Builder, source, stack, waiting};
@@ -21,7 +25,7 @@ use image::{AdmitError, Image, Pin, Turn};
 use layout::Imported;
 use plan::{Dockerfile, Plan};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The stack of apps whose images are built here.
 pub(crate) const STACK: &str = "container";
@@ -105,12 +109,15 @@ pub(crate) async fn build(context: &mut Context<'_>) -> Result<BuildOutcome, Bui
     let plan = read_plan(&context.work.source())?;
     let own = find_bases(context, &plan).await?;
     write_orders(context, &plan, &own).await?;
-    let layout = run(context, &plan).await?;
+    let (layout, kept) = run(context, &plan).await?;
     context.output.heading("Checking the images...").await;
     let turn = turn(context).await?;
     let builder = context.builder.clone();
     let (pins, (images, size, types)) = blocking(move || take_over(&builder, &turn, &layout, &plan)).await?;
     context.pins.extend(pins);
+    if let Err(error) = cache::keep(&context.builder.data, context.request.app, kept.as_slice()) {
+        tracing::warn!(app = %context.request.app, %error, "the build cache was not kept");
+    }
     context.output.detail(format!("Done: {}", megabytes(size))).await;
     Ok(BuildOutcome {
         image: None,
@@ -164,7 +171,9 @@ async fn find_base(context: &mut Context<'_>, name: &str, base: Base) -> Result<
             let stack = stack::ensure(&builder.images, &builder.data, &name, context.output)
                 .await
                 .map_err(|error| BuildError::Stack(name, error))?;
-            Ok(builder.images.image(if build { &stack.build } else { &stack.run })?)
+            let image = if build { stack.build } else { stack.run };
+            context.pins.push(builder.images.pin(image));
+            Ok(builder.images.image(&image)?)
         }
         Base::Registry(repository, reference) => {
             let digest = context.request.bases.find(&repository, &reference).await?;
@@ -237,9 +246,9 @@ async fn write_orders(
     write().map_err(BuildError::system("writing what buildah is told"))
 }
 
-/// Copies instead of overlays, which cannot be mounted over an overlay.
-const STORAGE: &str =
-    "[storage]\ndriver = \"vfs\"\nrunroot = \"/var/tmp/run\"\ngraphroot = \"/var/tmp/graph\"\n";
+/// In the one directory that is no part of an overlay, for overlays cannot be written over each other.
+const STORAGE: &str = "[storage]\ndriver = \"overlay\"\nrunroot = \"/var/lib/containers/run\"\n\
+                       graphroot = \"/var/lib/containers/graph\"\n";
 
 /// Where short names lead, as with Docker.
 const REGISTRIES: &str =
@@ -251,7 +260,7 @@ fn arguments(dockerfile: &Dockerfile, build: &BTreeMap<String, String>) -> Strin
     let context = file.parent().unwrap_or(&file);
     let mut all = vec![format!("--file={}", file.display())];
     all.extend(
-        ["--isolation=chroot", "--format=oci", "--network=host", "--pull=missing", "--layers=false"]
+        ["--isolation=chroot", "--format=oci", "--network=host", "--pull=missing", "--layers"]
             .map(str::to_owned),
     );
     all.extend(build.iter().map(|(name, value)| format!("--build-arg={name}={value}")));
@@ -260,10 +269,17 @@ fn arguments(dockerfile: &Dockerfile, build: &BTreeMap<String, String>) -> Strin
     all.iter().flat_map(|argument| [argument.replace('\0', ""), "\0".into()]).collect()
 }
 
-/// Runs buildah; what it made is a directory then.
-async fn run(context: &mut Context<'_>, plan: &Plan) -> Result<std::path::PathBuf, BuildError> {
+/// Counts up when what earlier builds kept is of no use to this one.
+const RECIPE: &str = "1";
+
+/// Files and directories of what is kept: some for each of the images, which are few (`images.sh`).
+const KEPT_ENTRIES: u64 = 8192;
+
+/// Runs buildah; what it made is a directory then. Also says what is to be kept.
+async fn run(context: &mut Context<'_>, plan: &Plan) -> Result<(PathBuf, Option<Kept>), BuildError> {
     context.build_packages.extend(PACKAGES.map(str::to_owned) as [String; 2]);
-    let image = context.build_image([]).await?;
+    let steps = cache::Directory::find(context, "steps", RECIPE)?;
+    let image = context.build_image(steps.layers().iter().copied()).await?;
     let mut env = context.env("/tmp");
     let names: Vec<&str> = plan.images.keys().map(ProcessType::as_str).collect();
     env.insert("KIGO_IMAGES".into(), names.join(" "));
@@ -276,6 +292,7 @@ async fn run(context: &mut Context<'_>, plan: &Plan) -> Result<std::path::PathBu
         mounts: Vec::new(),
         pipes: vec![
             Pipe::tree("images", limit.saturating_mul(count as u64)).with_entries(layout::entries(count)),
+            steps.pipe().with_entries(KEPT_ENTRIES),
         ],
         power: Power::Images,
     };
@@ -283,7 +300,8 @@ async fn run(context: &mut Context<'_>, plan: &Plan) -> Result<std::path::PathBu
     let mut ended =
         container::run(builder, request, &context.work, phase, context.deadline, context.output).await?;
     if ended.status == 0 {
-        return ended.required_tree("images");
+        let images = ended.required_tree("images")?;
+        return Ok((images, steps.keep(context, &mut ended).await?));
     }
     let what = ended.told("failed")?.unwrap_or_default();
     Err(match ended.told("step")?.as_deref() {
