@@ -63,7 +63,7 @@ async fn refresh_all(images: &ImageStore, data: &Path, age: Duration, show: impl
 
 /// Shows what `making` tells while it is at work.
 async fn showing<T>(making: impl AsyncFnOnce(builder::Output) -> T, show: impl Fn(&str)) -> T {
-    let (sender, mut lines) = mpsc::channel(64);
+    let (sender, mut lines) = mpsc::channel::<String>(64);
     let showing = async {
         while let Some(line) = lines.recv().await {
             show(line.trim_end());
