@@ -211,8 +211,11 @@ async fn attempt(
         output.warning(format!("{} is not valid: {error}.", project_toml::FILE)).await;
         output.warning("This build goes on without it: the app's buildpacks were chosen elsewhere.").await;
     }
+    // It may be made anew meanwhile.
+    let pins = [stack.run, stack.build].map(|image| builder.images.pin(image));
     let mut context = Context::new(builder, request, work, stack, deadline, output, host_env);
     context.source_time = source_time;
+    context.pins.extend(pins);
     if of_images { images::build(&mut context).await } else { slug(context, project.as_ref()).await }
 }
 

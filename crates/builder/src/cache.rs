@@ -12,7 +12,7 @@ mod shared;
 
 pub(crate) use directory::{Directory, NEVER, Times, empty};
 pub(crate) use installed::Installed;
-pub(crate) use shared::{Shared, forget_shared};
+pub(crate) use shared::{Found, Shared, forget_shared};
 
 use domain::{AppId, Digest};
 use image::{ImageStore, Layer};
@@ -20,6 +20,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// The use of a record is written down this often, as the time of its file.
+const USE: Duration = Duration::from_hours(1);
 
 /// The directory of one app.
 pub(crate) fn of_app(data: &Path, app: AppId) -> PathBuf {
@@ -57,6 +61,34 @@ pub(crate) fn write(path: &Path, record: &impl Serialize) -> io::Result<()> {
     Ok(())
 }
 
+/// Notes that a record is in use, and keeps its layer from a collection that has begun already. `None`
+/// if the layer is not there any more.
+pub(crate) fn renew(images: &ImageStore, path: &Path, layer: Layer) -> Option<Layer> {
+    if !images.renew_blob(&layer.digest) {
+        return None;
+    }
+    if is_unused(path, USE)
+        && let Err(error) = std::fs::File::open(path).and_then(|file| file.set_modified(SystemTime::now()))
+    {
+        tracing::warn!(path = %path.display(), %error, "cannot note that something is in use");
+    }
+    Some(layer)
+}
+
+/// Whether a record has not been used, or written, for so long.
+pub(crate) fn is_unused(path: &Path, time: Duration) -> bool {
+    let used = std::fs::metadata(path).and_then(|metadata| metadata.modified());
+    used.is_ok_and(|used| used.elapsed().is_ok_and(|age| age >= time))
+}
+
+/// Removes a record, if it is there.
+pub(crate) fn forget(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// What is kept of a build for the app's next one, by the name of its file. Written when the whole
 /// build has succeeded: a failed one leaves the cache as it was.
 #[derive(Clone, Debug)]
@@ -72,16 +104,19 @@ pub(crate) struct Record {
     pub(crate) key: String,
     /// One image or none, in the form in which a garbage collection looks for images.
     pub(crate) images: Vec<Digest>,
+    /// Of a directory: bytes of the files in all its layers.
+    #[serde(default)]
+    pub(crate) bytes: u64,
 }
 
 impl Record {
     fn of_image(key: &str, image: Digest) -> Self {
-        Self { key: key.to_owned(), images: vec![image] }
+        Self { images: vec![image], ..Self::of_key(key) }
     }
 
     /// A record of a key alone.
     pub(crate) fn of_key(key: &str) -> Self {
-        Self { key: key.to_owned(), images: Vec::new() }
+        Self { key: key.to_owned(), images: Vec::new(), bytes: 0 }
     }
 
     /// The record `name` of an app.

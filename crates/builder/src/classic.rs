@@ -41,7 +41,7 @@ pub(crate) async fn compile(
         script: "classic.sh",
         env,
         mounts: Vec::new(),
-        pipes: vec![Pipe::tree("app", builder.settings.limits.disk), cache.pipe(context)],
+        pipes: vec![Pipe::tree("app", builder.settings.limits.disk), cache.pipe()],
         power: Power::Plain,
         decide: None,
     };

@@ -10,7 +10,7 @@ use crate::{BuildError, BuildRequest, Builder};
 use domain::{BuildId, Digest};
 use engine::{ContainerSpec, Engine, EngineError, Exit, Mount, OutputContent, Power, Terminal};
 use image::Layer;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -56,6 +56,8 @@ pub(crate) struct Ended {
     /// Small files by which the program tells what it found and how far it got.
     result: Option<PathBuf>,
     sent: BTreeMap<&'static str, Sent>,
+    /// Archives that it can do without, and that were not taken.
+    refused: BTreeSet<&'static str>,
 }
 
 impl Ended {
@@ -68,17 +70,27 @@ impl Ended {
 
     /// An archive that was sent, unpacked.
     pub(crate) fn tree(&mut self, name: &str) -> Option<PathBuf> {
+        self.sized_tree(name).map(|(tree, _)| tree)
+    }
+
+    /// The same, with the bytes of its files.
+    pub(crate) fn sized_tree(&mut self, name: &str) -> Option<(PathBuf, u64)> {
         match self.sent.remove(name) {
-            Some(Sent::Tree(tree)) => Some(tree),
+            Some(Sent::Tree(tree, bytes)) => Some((tree, bytes)),
             Some(Sent::Layer(_)) | None => None,
         }
+    }
+
+    /// Whether an archive was sent that was not taken.
+    pub(crate) fn is_refused(&self, name: &str) -> bool {
+        self.refused.contains(name)
     }
 
     /// A layer that was sent.
     pub(crate) fn layer(&mut self, name: &str) -> Option<Layer> {
         match self.sent.remove(name) {
             Some(Sent::Layer(layer)) => Some(layer),
-            Some(Sent::Tree(_)) | None => None,
+            Some(Sent::Tree(..)) | None => None,
         }
     }
 
@@ -114,7 +126,7 @@ pub(crate) async fn run(
         Some(dialog) => dialog.finish().await,
         None => Ok(()),
     };
-    let mut sent = BTreeMap::new();
+    let (mut sent, mut refused) = (BTreeMap::new(), BTreeSet::new());
     let mut broken = None;
     for open in pipes {
         let pipe = open.pipe;
@@ -122,6 +134,7 @@ pub(crate) async fn run(
             Ok(Some(one)) => drop(sent.insert(pipe.name, one)),
             Ok(None) => {}
             Err(_) if pipe.optional => {
+                refused.insert(pipe.name);
                 output.detail("The build cache is not kept: it is too large.").await;
             }
             Err(error) => broken = Some(error),
@@ -134,7 +147,7 @@ pub(crate) async fn run(
     if let Some(error) = broken.filter(|_| exit.code == 0) {
         return Err(error);
     }
-    let mut ended = Ended { status: exit.code, result: None, sent };
+    let mut ended = Ended { status: exit.code, result: None, sent, refused };
     ended.result = ended.tree("result");
     Ok(ended)
 }

@@ -3,7 +3,7 @@
 
 use crate::BuildError;
 use crate::build::Context;
-use crate::cache::Shared;
+use crate::cache::{Found, Shared};
 use crate::container::{self, Ended, Phase, Pipe};
 use crate::packages::{self, Packages};
 use engine::Power;
@@ -37,13 +37,10 @@ pub(crate) async fn once(
     mut errand: Errand,
 ) -> Result<Result<Layer, Ended>, BuildError> {
     let builder = context.builder;
-    if let Some(layer) = shared.find(builder) {
-        return Ok(Ok(layer));
-    }
-    let _alone = builder.sharing.lock().await;
-    if let Some(layer) = shared.find(builder) {
-        return Ok(Ok(layer));
-    }
+    let _making = match shared.find_or_make(context).await? {
+        Found::There(layer) => return Ok(Ok(layer)),
+        Found::ToMake(making) => making,
+    };
     context.output.detail(making).await;
     errand.pipes.push(Pipe::layer(PIPE));
     let mut ended = run(context, errand).await?;

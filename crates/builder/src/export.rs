@@ -22,6 +22,8 @@ pub(crate) struct Pipe {
     pub(crate) name: &'static str,
     /// Bytes at most.
     limit: u64,
+    /// Files, directories and links at most, if others than are usual.
+    entries: Option<u64>,
     kind: Kind,
     /// What is too large, or damaged, is left: the build goes on without it.
     pub(crate) optional: bool,
@@ -36,15 +38,15 @@ enum Kind {
 /// What was sent.
 #[derive(Debug)]
 pub(crate) enum Sent {
-    /// Files of a stranger's, unpacked.
-    Tree(PathBuf),
+    /// Files of a stranger's, unpacked, and their bytes.
+    Tree(PathBuf, u64),
     Layer(Layer),
 }
 
 impl Pipe {
     /// Files, of at most `limit` bytes.
     pub(crate) fn tree(name: &'static str, limit: u64) -> Self {
-        Self { name, limit, kind: Kind::Tree, optional: false }
+        Self { name, limit, entries: None, kind: Kind::Tree, optional: false }
     }
 
     /// Files without which the build is but slower.
@@ -54,7 +56,12 @@ impl Pipe {
 
     /// A layer, with owners and whiteouts as they are.
     pub(crate) fn layer(name: &'static str) -> Self {
-        Self { name, limit: u64::MAX, kind: Kind::Layer, optional: false }
+        Self { name, limit: u64::MAX, entries: None, kind: Kind::Layer, optional: false }
+    }
+
+    /// With at most so many files, directories and links.
+    pub(crate) fn with_entries(self, entries: u64) -> Self {
+        Self { entries: Some(entries), ..self }
     }
 }
 
@@ -90,6 +97,7 @@ impl Open {
         let (end, keeper) = make().map_err(BuildError::system("making a pipe for a build's result"))?;
         let mut options = UnpackOptions::slug(OWNER, OWNER);
         options.limits.bytes = pipe.limit;
+        options.limits.entries = pipe.entries.unwrap_or(options.limits.entries);
         options.limits.time = builder.settings.timeout;
         let images = builder.images.clone();
         let reader = tokio::task::spawn_blocking(move || match pipe.kind {
@@ -113,8 +121,8 @@ fn receive(mut file: File, target: PathBuf, options: &UnpackOptions) -> Result<O
     let Some(head) = head(&mut file)? else { return Ok(None) };
     let result = unpack(head.as_slice().chain(&mut file), &target, options);
     drain(&mut file);
-    result.map_err(BuildError::Result)?;
-    Ok(Some(Sent::Tree(target)))
+    let unpacked = result.map_err(BuildError::Result)?;
+    Ok(Some(Sent::Tree(target, unpacked.bytes)))
 }
 
 fn receive_layer(mut file: File, images: &ImageStore) -> Result<Option<Sent>, BuildError> {

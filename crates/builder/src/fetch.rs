@@ -5,7 +5,7 @@
 //! is looked at like one that was pushed, and its layers become layers of build containers.
 
 use crate::address::{Address, LOCAL};
-use crate::build::Context;
+use crate::build::{Context, blocking};
 use crate::cnb::descriptor::has_api;
 use crate::cnb::errors::CnbError;
 use crate::container::{self, Phase, Pipe};
@@ -57,7 +57,10 @@ pub(crate) async fn fetch(
     let mut all = Vec::new();
     for (number, address) in addresses.into_iter().enumerate() {
         let root = context.work.inside("buildpacks").join(number.to_string());
-        let image = images.get(&number).map(|image| from_image(context, &address, *image)).transpose()?;
+        let image = match images.get(&number) {
+            Some(image) => Some(from_image(context, &address, *image).await?),
+            None => None,
+        };
         let is_cloud_native = image.is_some() || is_cloud_native(&root, &address)?;
         all.push(Fetched { address, number, is_cloud_native, image });
     }
@@ -123,7 +126,10 @@ async fn run(
         script: "fetch.sh",
         env: context.env("/app"),
         mounts,
-        pipes: vec![Pipe::tree("buildpacks", limit), Pipe::tree("images", limit)],
+        pipes: vec![
+            Pipe::tree("buildpacks", limit),
+            Pipe::tree("images", limit).with_entries(layout::entries(addresses.len())),
+        ],
         power: Power::Plain,
         decide: None,
     };
@@ -142,17 +148,26 @@ async fn run(
     std::fs::rename(tree, context.work.inside("buildpacks"))
         .map_err(BuildError::system("laying out the buildpacks"))?;
     let Some(sent) = ended.tree("images") else { return Ok(BTreeMap::new()) };
-    let images = layout::import(&builder.images, &sent)?;
-    Ok(images.into_iter().filter_map(|(name, digest)| Some((name.parse().ok()?, digest))).collect())
+    let imported = layout::import(&builder.images, &sent, addresses.len())?;
+    context.pins.extend(imported.pins);
+    let manifests = imported.manifests.into_iter();
+    Ok(manifests.filter_map(|(name, digest)| Some((name.parse().ok()?, digest))).collect())
 }
 
 /// Looks at an image as at a stranger's. Of files that are no buildpacks, build containers are to see
 /// nothing.
-fn from_image(context: &mut Context<'_>, address: &Address, digest: Digest) -> Result<FromImage, BuildError> {
+async fn from_image(
+    context: &mut Context<'_>,
+    address: &Address,
+    digest: Digest,
+) -> Result<FromImage, BuildError> {
     let images = &context.builder.images;
     let bad = |why: String| CnbError::Image { image: address.image().unwrap_or_default().to_owned(), why };
     context.pins.push(images.pin(digest));
-    let image = images.admit(&digest, context.builder.settings.image_limit).map_err(|error| {
+    let turn = crate::images::turn(context).await?;
+    let (store, limit) = (images.clone(), context.builder.settings.image_limit);
+    let admitted = blocking(move || Ok(store.admit(&turn, &digest, limit))).await?;
+    let image = admitted.map_err(|error| {
         if error.is_images_fault() {
             bad(crate::errors::sentence(&error)).into()
         } else {

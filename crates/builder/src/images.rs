@@ -3,7 +3,10 @@
 //! Debian's buildah does it, in a build container like any other: with its limits, and with nothing of
 //! the host's that could be written. A Dockerfile's own commands run in a chroot there, with the
 //! capabilities and the system call filter that buildah gives them. What comes out is taken for a
-//! stranger's image. There is no cache between builds.
+//! stranger's image.
+//!
+//! What steps of a Dockerfile made is kept for the app's next build, as images in an OCI layout: that is
+//! small, whatever else buildah keeps of them, and buildah finds them again when they are pulled.
 
 pub(crate) mod bases;
 pub(crate) mod layout;
@@ -12,16 +15,18 @@ mod plan;
 pub(crate) mod setup;
 
 use crate::build::{Context, blocking};
+use crate::cache::{self, Kept};
 use crate::container::{self, Phase, Pipe};
 use crate::errors::{Explain, Words, megabytes};
-use crate::{BuildError, BuildOutcome, Builder, source, stack};
+use crate::{BuildError, BuildOutcome, Builder, source, stack, waiting};
 use bases::Base;
 use domain::{ProcessType, Reference, RepositoryName, TypeImage};
 use engine::Power;
-use image::{AdmitError, Image};
+use image::{AdmitError, Image, Pin, Turn};
+use layout::Imported;
 use plan::{Dockerfile, Plan};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The stack of apps whose images are built here.
 pub(crate) const STACK: &str = "container";
@@ -52,6 +57,8 @@ pub(crate) enum ImagesError {
     Base(String),
     #[error("buildah ended with status {status} while it built {image}")]
     Build { image: String, status: i32 },
+    #[error("what the build sent are no images: {0}")]
+    Layout(&'static str),
     #[error("the image of {name} cannot run: {error}")]
     CannotRun { name: ProcessType, error: AdmitError },
 }
@@ -83,6 +90,11 @@ impl Explain for ImagesError {
                 format!("{why} The lines above say more."),
                 "Fix what they name and push again.",
             ),
+            Self::Layout(_) => Words::new(
+                "What was built could not be taken over.",
+                why,
+                "Nothing that a Dockerfile runs may change what buildah writes. Push again.",
+            ),
             Self::CannotRun { .. } => Words::new(
                 "What was built cannot run.",
                 why,
@@ -101,10 +113,15 @@ pub(crate) async fn build(context: &mut Context<'_>) -> Result<BuildOutcome, Bui
     let plan = read_plan(&context.work.source())?;
     let own = find_bases(context, &plan).await?;
     write_orders(context, &plan, &own).await?;
-    let layout = run(context, &plan).await?;
+    let (layout, kept) = run(context, &plan).await?;
     context.output.heading("Checking the images...").await;
-    let (builder, place) = (context.builder.clone(), layout);
-    let (images, size, types) = blocking(move || take_over(&builder, &place, &plan)).await?;
+    let turn = turn(context).await?;
+    let builder = context.builder.clone();
+    let (pins, (images, size, types)) = blocking(move || take_over(&builder, &turn, &layout, &plan)).await?;
+    context.pins.extend(pins);
+    if let Err(error) = cache::keep(&context.builder.data, context.request.app, kept.as_slice()) {
+        tracing::warn!(app = %context.request.app, %error, "the build cache was not kept");
+    }
     context.output.detail(format!("Done: {}", megabytes(size))).await;
     Ok(BuildOutcome {
         image: None,
@@ -163,24 +180,37 @@ async fn find_base(context: &mut Context<'_>, name: &str, base: Base) -> Result<
             let stack = stack::ensure(&builder.images, &builder.data, &name, context.output)
                 .await
                 .map_err(|error| BuildError::Stack(name, error))?;
-            Ok(builder.images.image(if build { &stack.build } else { &stack.run })?)
+            let image = if build { stack.build } else { stack.run };
+            context.pins.push(builder.images.pin(image));
+            Ok(builder.images.image(&image)?)
         }
         Base::Registry(repository, reference) => {
             let digest = context.request.bases.find(&repository, &reference).await?;
             let digest = digest.ok_or_else(|| failed(ImagesError::NoBase { repository, reference }))?;
+            // From here on nothing of it is collected, though its tag be moved in the meantime.
             context.pins.push(builder.images.pin(digest));
+            let turn = turn(context).await?;
             let (images, limit, name) =
                 (builder.images.clone(), builder.settings.image_limit, name.to_owned());
-            let image = blocking(move || {
-                images
-                    .admit(&digest, limit)
-                    .map_err(|error| admitted(error, |error| ImagesError::BadBase { name, error }))
-            });
-            let image = image.await?;
-            context.pins.push(builder.images.pin(image.digest));
+            let (pin, image) = blocking(move || {
+                let admit = || {
+                    let manifest = images.for_this_machine(&digest)?;
+                    Ok((images.pin(manifest), images.admit(&turn, &manifest, limit)?))
+                };
+                admit().map_err(|error| admitted(error, |error| ImagesError::BadBase { name, error }))
+            })
+            .await?;
+            context.pins.push(pin);
             Ok(image)
         }
     }
+}
+
+/// Waits for a turn to unpack a stranger's image.
+pub(crate) async fn turn(context: &Context<'_>) -> Result<Turn, BuildError> {
+    let images = context.builder.images.clone();
+    waiting::wait(context, "Waiting for other images to be unpacked", async move { images.turn().await })
+        .await
 }
 
 fn admitted(error: AdmitError, users: impl FnOnce(AdmitError) -> ImagesError) -> BuildError {
@@ -225,9 +255,9 @@ async fn write_orders(
     write().map_err(BuildError::system("writing what buildah is told"))
 }
 
-/// Copies instead of overlays, which cannot be mounted over an overlay.
-const STORAGE: &str =
-    "[storage]\ndriver = \"vfs\"\nrunroot = \"/var/tmp/run\"\ngraphroot = \"/var/tmp/graph\"\n";
+/// In the one directory that is no part of an overlay, for overlays cannot be written over each other.
+const STORAGE: &str = "[storage]\ndriver = \"overlay\"\nrunroot = \"/var/lib/containers/run\"\n\
+                       graphroot = \"/var/lib/containers/graph\"\n";
 
 /// Where short names lead, as with Docker.
 const REGISTRIES: &str =
@@ -239,7 +269,7 @@ fn arguments(dockerfile: &Dockerfile, build: &BTreeMap<String, String>) -> Strin
     let context = file.parent().unwrap_or(&file);
     let mut all = vec![format!("--file={}", file.display())];
     all.extend(
-        ["--isolation=chroot", "--format=oci", "--network=host", "--pull=missing", "--layers=false"]
+        ["--isolation=chroot", "--format=oci", "--network=host", "--pull=missing", "--layers"]
             .map(str::to_owned),
     );
     all.extend(build.iter().map(|(name, value)| format!("--build-arg={name}={value}")));
@@ -248,21 +278,31 @@ fn arguments(dockerfile: &Dockerfile, build: &BTreeMap<String, String>) -> Strin
     all.iter().flat_map(|argument| [argument.replace('\0', ""), "\0".into()]).collect()
 }
 
-/// Runs buildah; what it made is a directory then.
-async fn run(context: &mut Context<'_>, plan: &Plan) -> Result<std::path::PathBuf, BuildError> {
+/// Counts up when what earlier builds kept is of no use to this one.
+const RECIPE: &str = "1";
+
+/// Files and directories of what is kept: some for each of the images, which are few (`images.sh`).
+const KEPT_ENTRIES: u64 = 8192;
+
+/// Runs buildah; what it made is a directory then. Also says what is to be kept.
+async fn run(context: &mut Context<'_>, plan: &Plan) -> Result<(PathBuf, Option<Kept>), BuildError> {
     context.build_packages.extend(PACKAGES.map(str::to_owned) as [String; 2]);
-    let image = context.build_image([]).await?;
+    let steps = cache::Directory::find(context, "steps", RECIPE)?;
+    let image = context.build_image(steps.layers().iter().copied()).await?;
     let mut env = context.env("/tmp");
     let names: Vec<&str> = plan.images.keys().map(ProcessType::as_str).collect();
     env.insert("KIGO_IMAGES".into(), names.join(" "));
-    let limit = context.builder.settings.image_limit;
+    let (limit, count) = (context.builder.settings.image_limit, names.len());
     let phase = Phase {
         image,
         script: "images.sh",
         env,
         // Nothing, or whoever gets at buildah's powers could write to it.
         mounts: Vec::new(),
-        pipes: vec![Pipe::tree("images", limit.saturating_mul(names.len() as u64))],
+        pipes: vec![
+            Pipe::tree("images", limit.saturating_mul(count as u64)).with_entries(layout::entries(count)),
+            steps.pipe().with_entries(KEPT_ENTRIES),
+        ],
         power: Power::Images,
         decide: None,
     };
@@ -270,7 +310,8 @@ async fn run(context: &mut Context<'_>, plan: &Plan) -> Result<std::path::PathBu
     let mut ended =
         container::run(builder, request, &context.work, phase, context.deadline, context.output).await?;
     if ended.status == 0 {
-        return ended.required_tree("images");
+        let images = ended.required_tree("images")?;
+        return Ok((images, steps.keep(context, &mut ended).await?));
     }
     let what = ended.told("failed")?.unwrap_or_default();
     Err(match ended.told("step")?.as_deref() {
@@ -284,16 +325,21 @@ async fn run(context: &mut Context<'_>, plan: &Plan) -> Result<std::path::PathBu
 type Made = (BTreeMap<ProcessType, TypeImage>, u64, BTreeMap<ProcessType, String>);
 
 /// Takes what was built into the store, and looks at it as at a stranger's.
-fn take_over(builder: &Builder, layout: &Path, plan: &Plan) -> Result<Made, BuildError> {
-    let found = layout::import(&builder.images, layout)?;
+fn take_over(
+    builder: &Builder,
+    turn: &Turn,
+    layout: &Path,
+    plan: &Plan,
+) -> Result<(Vec<Pin>, Made), BuildError> {
+    let Imported { manifests: found, pins, .. } = layout::import(&builder.images, layout, plan.images.len())?;
     let (mut images, mut types, mut size) = (BTreeMap::new(), BTreeMap::new(), 0);
     for (name, run) in &plan.run {
-        let manifest = found.get(run.image.as_str()).ok_or_else(|| {
-            BuildError::Container(format!("it ended without sending the image {}", run.image))
-        })?;
+        let manifest = found
+            .get(run.image.as_str())
+            .ok_or_else(|| failed(ImagesError::Layout("one that was asked for is not among them")))?;
         let cannot_run =
             |error| admitted(error, |error| ImagesError::CannotRun { name: name.clone(), error });
-        let image = builder.images.admit(manifest, builder.settings.image_limit).map_err(cannot_run)?;
+        let image = builder.images.admit(turn, manifest, builder.settings.image_limit).map_err(cannot_run)?;
         let command = match &run.command {
             Some(command) => command.clone(),
             None => match image.own_command() {
@@ -305,5 +351,5 @@ fn take_over(builder: &Builder, layout: &Path, plan: &Plan) -> Result<Made, Buil
         images.insert(name.clone(), TypeImage { image: image.digest, own_command: run.command.is_none() });
         types.insert(name.clone(), command);
     }
-    Ok((images, size, types))
+    Ok((pins, (images, size, types)))
 }

@@ -18,6 +18,7 @@ pub(crate) mod ruby;
 pub(crate) mod rust;
 pub(crate) mod scala;
 pub(crate) mod site;
+mod words;
 
 use crate::BuildError;
 use crate::build::{Compiled, Context};

@@ -36,6 +36,7 @@ mod service;
 mod slugignore;
 mod source;
 pub mod stack;
+mod waiting;
 mod work;
 
 pub use build::build;
@@ -68,14 +69,14 @@ pub struct Builder {
     pub settings: Arc<Settings>,
     /// Held while Debian packages are installed.
     apt: Arc<tokio::sync::Mutex<()>>,
-    /// Held while something is made that all apps share.
-    sharing: Arc<tokio::sync::Mutex<()>>,
+    /// Who makes what all apps share.
+    makers: Arc<waiting::Makers>,
 }
 
 impl Builder {
     pub fn new(engine: Arc<dyn Engine>, images: ImageStore, data: PathBuf, settings: Settings) -> Self {
         let settings = Arc::new(settings);
-        Self { engine, images, data, settings, apt: Arc::default(), sharing: Arc::default() }
+        Self { engine, images, data, settings, apt: Arc::default(), makers: Arc::default() }
     }
 
     /// The `app.json` of a source that is in the store; `None` if it has none.
@@ -91,12 +92,17 @@ impl Builder {
         container::remove_leftovers(&*self.engine, None).await?;
         let data = self.data.clone();
         build::blocking(move || {
-            work::sweep(&data)
-                .and_then(|()| packages::forget_old(&data))
-                .and_then(|()| cache::forget_shared(&data, &stack::recorded_images(&data)?))
-                .map_err(BuildError::system("removing what earlier builds left"))
+            work::sweep(&data).map_err(BuildError::system("removing what earlier builds left"))
         })
         .await
+    }
+
+    /// Forgets what all apps share and no build has used for long, or can use at all: toolchains and
+    /// sets of Debian packages. They are collected then, unless a build has just found them.
+    pub fn forget_unused(&self) -> std::io::Result<()> {
+        let current = stack::recorded_images(&self.data)?;
+        packages::forget(&self.data, &current, self.settings.forget_after)?;
+        cache::forget_shared(&self.data, &current, self.settings.forget_after)
     }
 
     /// The images that builds keep to be fast: stacks, runtimes and apps' caches. A garbage

@@ -8,7 +8,7 @@
 
 use crate::build::Context;
 use crate::container::{self, Phase, Pipe};
-use crate::{BuildError, Builder, cache, stack};
+use crate::{BuildError, Builder, cache, stack, waiting};
 use domain::Digest;
 use engine::{Mount, Power};
 use image::{ImageSpec, ImageStore, Layer};
@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Counts up when the same packages would be made into something else.
 const RECIPE: u32 = 1;
@@ -49,7 +51,8 @@ pub(crate) async fn layer(
         return Ok(Some(layer));
     }
     // One at a time: they share apt's lists and downloads, and often each other's packages.
-    let _alone = builder.apt.lock().await;
+    let lock = Arc::clone(&builder.apt).lock_owned();
+    let _alone = waiting::wait(context, "Waiting for another build, which installs packages", lock).await?;
     if let Some(layer) = recorded(&builder.images, &path) {
         return Ok(Some(layer));
     }
@@ -72,7 +75,7 @@ fn key(base: Digest, packages: &Packages) -> String {
 fn recorded(images: &ImageStore, path: &Path) -> Option<Layer> {
     let record: Record = cache::read(path)?;
     let layer = images.image(record.images.first()?).ok()?.spec.layers.first().copied()?;
-    images.has_blob(&layer.digest).then_some(layer)
+    cache::renew(images, path, layer)
 }
 
 /// Runs apt in a container and takes over what that changed.
@@ -143,14 +146,13 @@ fn shared(builder: &Builder, stack: &str, further: &BTreeSet<&str>) -> std::io::
     Ok(vec![mount(&lists, "/var/lib/apt/lists")?, mount("archives", "/var/cache/apt/archives")?])
 }
 
-/// Forgets the sets that lie on no image of a stack that is ready, so that they are collected. What
-/// runs keeps its own.
-pub(crate) fn forget_old(data: &Path) -> std::io::Result<()> {
-    let current = stack::recorded_images(data)?;
+/// Forgets the sets that lie on none of the images `current`, and those that were not used for so long,
+/// so that they are collected. What runs keeps its own.
+pub(crate) fn forget(data: &Path, current: &[Digest], unused: Duration) -> std::io::Result<()> {
     for path in cache::records_in(&cache::packages(data))? {
         let known = cache::read::<Record>(&path).is_some_and(|record| current.contains(&record.base));
-        if !known {
-            std::fs::remove_file(path)?;
+        if !known || cache::is_unused(&path, unused) {
+            cache::forget(&path)?;
         }
     }
     Ok(())
@@ -184,12 +186,13 @@ mod tests {
     fn sets_of_a_stack_that_is_no_more_are_forgotten() {
         let data = tempfile::tempdir().unwrap();
         let (old, new) = (Digest::from_bytes([1; 32]), Digest::from_bytes([2; 32]));
-        stack::pretend(data.path(), "kigo-13", new).unwrap();
         let record = |base| Record { base, packages: packages(["a"]), images: vec![base] };
         cache::write(&cache::packages(data.path()).join("old.json"), &record(old)).unwrap();
         cache::write(&cache::packages(data.path()).join("new.json"), &record(new)).unwrap();
-        forget_old(data.path()).unwrap();
-        let left: Vec<_> = cache::records_in(&cache::packages(data.path())).unwrap();
-        assert_eq!(left, [cache::packages(data.path()).join("new.json")]);
+        forget(data.path(), &[new], Duration::MAX).unwrap();
+        let left = || cache::records_in(&cache::packages(data.path())).unwrap();
+        assert_eq!(left(), [cache::packages(data.path()).join("new.json")]);
+        forget(data.path(), &[new], Duration::ZERO).unwrap();
+        assert!(left().is_empty(), "nobody has used it for no time");
     }
 }

@@ -113,6 +113,8 @@ pub struct Settings {
     pub mirrors: Vec<Mirror>,
     /// Bytes of a buildpack cache at most; a larger one is not kept.
     pub cache_limit: u64,
+    /// What all apps share is forgotten when no build has used it for so long.
+    pub forget_after: Duration,
     /// Registries, proxies and certificates of this host that builds are to use.
     pub host: HostSettings,
     /// A directory whose buildpacks apps may name as `file://` addresses.
@@ -139,6 +141,7 @@ impl Default for Settings {
             image_limit: 8192 * MIB,
             mirrors: Vec::new(),
             cache_limit: 2048 * MIB,
+            forget_after: Duration::from_hours(30 * 24),
             host: HostSettings::default(),
             local_buildpacks: None,
         }

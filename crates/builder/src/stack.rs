@@ -5,6 +5,10 @@
 //! mirror that the host itself uses, and kept by the content of their definition, so that a changed
 //! definition makes them anew and an unchanged one costs a file read. A stack is complete or not
 //! there: its record is written last.
+//!
+//! A stack that has become old is made anew all the same ([`refresh`]), from the packages that Debian
+//! has by then. Its images are other ones even if no package is: so the packages that languages add to
+//! them are installed anew as well.
 
 mod apt;
 mod definition;
@@ -20,9 +24,11 @@ use crate::errors::{OPERATOR, Words, chain};
 use crate::output::Output;
 use domain::Digest;
 use image::{ImageStore, StoreError};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 /// The one that images are built on.
 pub(crate) const DEFAULT: &str = "kigo-13";
@@ -139,6 +145,20 @@ struct Record {
     build: Digest,
     /// Both, by the name under which a garbage collection looks for them.
     images: Vec<Digest>,
+    /// When they were made; before that was written down, the record's own time says so.
+    #[serde(default)]
+    made: Option<Timestamp>,
+}
+
+impl Record {
+    /// How long ago the stack of the record at `path` was made.
+    fn age(&self, path: &Path) -> Option<Duration> {
+        let made = match self.made {
+            Some(made) => SystemTime::from(made),
+            None => std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok()?,
+        };
+        made.elapsed().ok()
+    }
 }
 
 /// The stack `name`, if it is ready and still what its definition says.
@@ -177,9 +197,48 @@ pub async fn ensure(
     if let Some(stack) = find(images, data, name)? {
         return Ok(stack);
     }
-    let (run, build) = make::make(images, data, &definition, output).await?;
-    let record = Record { definition: definition.hash(), run, build, images: vec![run, build] };
-    cache::write(&record_path(data, name), &record)
+    make(images, data, definition, output).await
+}
+
+/// Makes the stack `name` anew, if it is there and was made so long ago; `None` if it was not. Builds
+/// that begin later use the new one, those that run go on with the old one, and so do releases.
+///
+/// # Errors
+/// As [`ensure`]. The old one stays then.
+pub async fn refresh(
+    images: &ImageStore,
+    data: &Path,
+    name: &str,
+    age: Duration,
+    output: &Output,
+) -> Result<Option<Stack>, StackError> {
+    let path = record_path(data, name);
+    let is_old =
+        || cache::read::<Record>(&path).is_some_and(|record| record.age(&path).is_some_and(|own| own >= age));
+    let definition = Definition::named(name).ok_or(StackError::Unknown)?;
+    if !is_old() {
+        return Ok(None);
+    }
+    let _alone = make::lock(data, name).await?;
+    // Somebody else may have done it meanwhile.
+    if !is_old() {
+        return Ok(None);
+    }
+    make(images, data, definition, output).await.map(Some)
+}
+
+/// Makes a stack. The caller holds its lock.
+async fn make(
+    images: &ImageStore,
+    data: &Path,
+    definition: Definition,
+    output: &Output,
+) -> Result<Stack, StackError> {
+    let made = Timestamp::now();
+    let (run, build) = make::make(images, data, &definition, made, output).await?;
+    let record =
+        Record { definition: definition.hash(), run, build, images: vec![run, build], made: Some(made) };
+    cache::write(&record_path(data, &definition.name), &record)
         .map_err(StackError::system("write down that the stack is ready"))?;
     Ok(Stack::of(definition, run, build))
 }
@@ -198,6 +257,43 @@ pub(crate) fn recorded_images(data: &Path) -> io::Result<Vec<Digest>> {
 #[cfg(test)]
 pub(crate) fn pretend(data: &Path, name: &str, image: Digest) -> io::Result<()> {
     let definition = Definition::named(name).map(|definition| definition.hash()).unwrap_or_default();
-    let record = Record { definition, run: image, build: image, images: vec![image] };
+    let made = Some(Timestamp::now());
+    let record = Record { definition, run: image, build: image, images: vec![image], made };
     cache::write(&record_path(data, name), &record)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_young_stack_is_not_made_anew() {
+        let data = tempfile::tempdir_in("/var/tmp").unwrap();
+        let images = ImageStore::open(data.path()).unwrap();
+        let output = Output::new(tokio::sync::mpsc::channel(1).0);
+        let day = Duration::from_hours(24);
+        // One that is not there is made by who needs it.
+        assert!(refresh(&images, data.path(), DEFAULT, Duration::ZERO, &output).await.unwrap().is_none());
+        pretend(data.path(), DEFAULT, Digest::from_bytes([1; 32])).unwrap();
+        assert!(refresh(&images, data.path(), DEFAULT, day, &output).await.unwrap().is_none());
+        let unknown = refresh(&images, data.path(), "kigo-1", day, &output).await;
+        assert!(matches!(unknown, Err(StackError::Unknown)));
+    }
+
+    #[test]
+    fn the_age_of_a_stack_is_that_of_its_images() {
+        let data = tempfile::tempdir().unwrap();
+        pretend(data.path(), DEFAULT, Digest::from_bytes([1; 32])).unwrap();
+        let path = record_path(data.path(), DEFAULT);
+        let week = Duration::from_hours(7 * 24);
+        let mut record: Record = cache::read(&path).unwrap();
+        let age = |record: &Record| record.age(&path).unwrap();
+        assert!(age(&record) < week);
+        record.made = Some(Timestamp::now() - week);
+        assert!(age(&record) >= week);
+        record.made = None;
+        assert!(age(&record) < week, "the file is young");
+        std::fs::File::open(&path).unwrap().set_modified(SystemTime::now() - week).unwrap();
+        assert!(age(&record) >= week);
+    }
 }

@@ -27,6 +27,10 @@ use rustix::fs::{Gid, Mode, OFlags, Uid};
 use std::io;
 use std::os::fd::OwnedFd;
 
+/// Where a container with the power over images may overlay their layers: in no other directory of its
+/// own, for overlays cannot be written over each other.
+const IMAGES: &str = "var/lib/containers";
+
 /// A root file system, mounted and complete but for what must be made inside (`/proc`, terminals).
 pub(crate) struct Root {
     /// Its top directory.
@@ -55,6 +59,9 @@ pub(crate) fn build(bundle: &Bundle, paths: &Paths, disk: Disk) -> Result<Root, 
     devices::mount(&directory, owner)?;
     system::mount(&directory, &bundle.spec.limits, owner)?;
     place::ensure_directory(&directory, "proc", owner)?;
+    if bundle.spec.power == Power::Images {
+        place::lend(&directory, &writable.plain(), IMAGES, owner)?;
+    }
     for mount in &bundle.spec.mounts {
         place::bind(&directory, mount, overlay.shift.as_ref(), owner)?;
     }

@@ -51,6 +51,8 @@ impl Server {
             ("KIGO_ADMIN_EMAIL", EMAIL.into()),
             ("KIGO_ADMIN_PASSWORD", PASSWORD.into()),
             ("KIGO_ADMIN_TOKEN", TOKEN.into()),
+            // However old the prepared one has become.
+            ("KIGO_STACK_AGE", "0".into()),
             ("RUST_LOG", "info".into()),
         ]
         .map(|(name, value)| (name.to_owned(), value))

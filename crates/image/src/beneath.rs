@@ -45,7 +45,7 @@ pub(crate) fn open_directory(path: &Path) -> Result<OwnedFd, Errno> {
 ///
 /// # Errors
 /// What the system says; [`io::ErrorKind::InvalidData`] for a file over `limit` bytes (at most
-/// [`MAX_SMALL_FILE`]), a link that leaves `root`, or something that is not a regular file.
+/// [`MAX_SMALL_FILE`]), a link that leaves `root` or leads nowhere, or something that is not a regular file.
 pub fn read_small_file(root: &Path, path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
     let refuse = |why: &str| io::Error::new(io::ErrorKind::InvalidData, format!("{} {why}", path.display()));
     let root = open_directory(root)?;
@@ -54,6 +54,7 @@ pub fn read_small_file(root: &Path, path: &Path, limit: u64) -> io::Result<Optio
         Ok(file) => file,
         Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
         Err(Errno::XDEV) => return Err(refuse("is a link to outside of its directory")),
+        Err(Errno::LOOP | Errno::NAMETOOLONG) => return Err(refuse("is a link that leads nowhere")),
         Err(errno) => return Err(errno.into()),
     };
     if FileType::from_raw_mode(fstat(&file)?.st_mode) != FileType::RegularFile {
@@ -83,6 +84,8 @@ mod tests {
         symlink("sub/Procfile", root.join("inside")).unwrap();
         symlink("../secret", root.join("outside")).unwrap();
         symlink("/etc/hostname", root.join("absolute")).unwrap();
+        symlink("loop", root.join("loop")).unwrap();
+        symlink("n".repeat(300), root.join("long")).unwrap();
         let fifo = root.join("fifo");
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
 
@@ -91,7 +94,7 @@ mod tests {
         assert_eq!(read("inside").unwrap().unwrap(), b"web: a");
         assert_eq!(read("missing").unwrap(), None);
         assert_eq!(read("sub/Procfile/x").unwrap(), None);
-        for bad in ["outside", "absolute", "fifo", "sub", "../secret"] {
+        for bad in ["outside", "absolute", "fifo", "sub", "../secret", "loop", "long"] {
             assert_eq!(read(bad).unwrap_err().kind(), io::ErrorKind::InvalidData, "{bad}");
         }
         assert!(read_small_file(&root, Path::new("sub/Procfile"), 5).is_err());

@@ -96,12 +96,16 @@ impl Blobs {
         directory.sync_all().map_err(at("write", &self.directory))
     }
 
-    /// Reads a small blob whole and checks that it is what its name says.
+    /// Reads a small blob whole and checks that it is what its name says. One of more than 4 MiB is
+    /// [`StoreError::TooLarge`]: no registry takes such a manifest, and no image needs such a config.
     pub(crate) fn read_small(&self, digest: &Digest) -> Result<Vec<u8>, StoreError> {
         const LIMIT: u64 = 4 << 20;
         let mut content = Vec::new();
         let read = self.open_blob(digest)?.take(LIMIT + 1).read_to_end(&mut content);
         read.map_err(at("read", &self.path(digest)))?;
+        if content.len() as u64 > LIMIT {
+            return Err(StoreError::TooLarge { limit: LIMIT });
+        }
         let actual = Digest::from_bytes(Sha256::digest(&content).into());
         if actual != *digest {
             return Err(StoreError::Corrupt { digest: *digest, why: "its content does not match its name" });

@@ -28,7 +28,7 @@ mod uploads;
 mod user;
 mod view;
 
-pub use admit::AdmitError;
+pub use admit::{AdmitError, MAX_LAYERS, Turn};
 pub use beneath::{MAX_SMALL_FILE, read_small_file};
 pub use blobs::{Blob, BlobWriter};
 pub use collect::{Collected, Pin, Roots};

@@ -116,12 +116,18 @@ impl ImageStore {
     /// Reads an image.
     pub fn image(&self, digest: &Digest) -> Result<Image, StoreError> {
         let corrupt = |why| StoreError::Corrupt { digest: *digest, why };
-        let manifest: ImageManifest = serde_json::from_slice(&self.blobs.read_small(digest)?)
-            .map_err(|_| corrupt("it is not an image manifest"))?;
+        let read = |digest: &Digest, too_large| match self.blobs.read_small(digest) {
+            Err(StoreError::TooLarge { .. }) => Err(corrupt(too_large)),
+            read => read,
+        };
+        let manifest = read(digest, "its manifest is larger than 4 MiB")?;
+        let manifest: ImageManifest =
+            serde_json::from_slice(&manifest).map_err(|_| corrupt("it is not an image manifest"))?;
         let config_digest =
             our_digest(manifest.config()).ok_or(corrupt("its config has no SHA-256 digest"))?;
-        let config: ImageConfiguration = serde_json::from_slice(&self.blobs.read_small(&config_digest)?)
-            .map_err(|_| corrupt("its config is not an image config"))?;
+        let config = read(&config_digest, "its config is larger than 4 MiB")?;
+        let config: ImageConfiguration =
+            serde_json::from_slice(&config).map_err(|_| corrupt("its config is not an image config"))?;
         let diff_ids = config.rootfs().diff_ids();
         if diff_ids.len() != manifest.layers().len() {
             return Err(corrupt("manifest and config disagree about the layers"));

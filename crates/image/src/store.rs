@@ -1,5 +1,6 @@
 //! The image store: one handle for blobs, layers, images and what is swept away.
 
+use crate::admit::Turns;
 use crate::blobs::{Blob, BlobWriter, Blobs};
 use crate::collect::Pins;
 use crate::layers::Layers;
@@ -22,6 +23,7 @@ pub struct ImageStore {
     pub(crate) layers: Arc<Layers>,
     pub(crate) uploads: Arc<Uploads>,
     pub(crate) pins: Arc<Pins>,
+    pub(crate) turns: Arc<Turns>,
 }
 
 /// Why the store could not do something.
@@ -90,6 +92,7 @@ impl ImageStore {
             layers: Arc::new(Layers::open(data)?),
             uploads: Arc::new(Uploads::open(data)?),
             pins: Arc::default(),
+            turns: Arc::default(),
         })
     }
 
@@ -147,6 +150,12 @@ impl ImageStore {
     pub fn blob_size(&self, digest: &Digest) -> Result<u64, StoreError> {
         let file = self.open_blob(digest)?;
         Ok(file.metadata().map_err(at("look at", &self.blobs.path(digest)))?.len())
+    }
+
+    /// Makes a blob young, so that a [collection](Self::collect) leaves it alone for its grace; false
+    /// if it is not there.
+    pub fn renew_blob(&self, digest: &Digest) -> bool {
+        self.blobs.refresh(digest).is_ok()
     }
 
     /// Whether a blob is there.

@@ -5,6 +5,7 @@
 //! or outside, whatever its path says. What a kind of archive may contain is its [`Policy`]; how
 //! much, its [`Limits`]. An archive that breaks a rule leaves nothing behind.
 
+mod attributes;
 mod entry;
 mod error;
 mod guard;

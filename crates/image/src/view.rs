@@ -129,8 +129,9 @@ fn said(root: &OwnedFd, path: &Path) -> io::Result<Said> {
     let parent = match open_no_links(root, above, OFlags::DIRECTORY | OFlags::PATH) {
         Ok(parent) => parent,
         Err(Errno::NOENT) => return Ok(Said::Nothing),
-        // In the place of a directory of lower layers there is something else here.
-        Err(Errno::NOTDIR | Errno::LOOP) => return Ok(Said::Hidden),
+        // In the place of a directory of lower layers there is something else here, or the path is
+        // none that any file can have.
+        Err(Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG) => return Ok(Said::Hidden),
         Err(errno) => return Err(errno.into()),
     };
     let stat = match statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -138,6 +139,7 @@ fn said(root: &OwnedFd, path: &Path) -> io::Result<Said> {
         Err(Errno::NOENT) => {
             return Ok(if is_opaque_somewhere(root, above) { Said::Hidden } else { Said::Nothing });
         }
+        Err(Errno::NAMETOOLONG) => return Ok(Said::Hidden),
         Err(errno) => return Err(errno.into()),
     };
     Ok(match FileType::from_raw_mode(stat.st_mode) {
@@ -216,6 +218,32 @@ mod tests {
         }
         assert!(view.has_file("/bin/sh").unwrap());
         assert_eq!(view.read("etc/passwd", 4).unwrap(), None, "larger than the limit");
+    }
+
+    #[test]
+    fn links_to_what_no_file_can_be_called_lead_nowhere() {
+        let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+        let link = |name: &str, target: String| {
+            std::os::unix::fs::symlink(target, dir.path().join(name)).unwrap();
+        };
+        link("name", "n".repeat(300));
+        link("directory", format!("{}/sh", "n".repeat(300)));
+        // Each of them fits, and all together make a path that does not.
+        std::fs::create_dir(dir.path().join("d")).unwrap();
+        link("long", format!("{}long", "d/../".repeat(800)));
+        let name = "d".repeat(200);
+        link("deep", format!("{}sh", format!("{name}/").repeat(20)));
+        let mut place = dir.path().to_owned();
+        for _ in 0..17 {
+            place.push(&name);
+            std::fs::create_dir(&place).unwrap();
+        }
+        link(&format!("{}over", format!("{name}/").repeat(17)), format!("{}sh", "e/".repeat(2000)));
+        link("end", format!("{}over", format!("{name}/").repeat(17)));
+        let view = View::new(vec![dir.path().to_owned()]);
+        for path in ["name", "directory", "long", "deep", "end"] {
+            assert!(!view.has_file(path).unwrap(), "{path}");
+        }
     }
 
     #[test]

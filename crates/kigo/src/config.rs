@@ -69,6 +69,12 @@ pub(crate) struct ServerArgs {
     /// Compressed size of a slug at most, in MiB [default: 500]
     #[arg(long, env = "KIGO_SLUG_LIMIT", value_name = "MIB")]
     pub(crate) slug_limit: Option<u64>,
+    /// Days after which toolchains and packages that no build used are removed [default: 30]
+    #[arg(long, env = "KIGO_BUILD_FORGET_AFTER", value_name = "DAYS")]
+    pub(crate) build_forget_after: Option<u64>,
+    /// Days after which a stack is made anew, with Debian's updates; 0 for never [default: 7]
+    #[arg(long, env = "KIGO_STACK_AGE", value_name = "DAYS")]
+    pub(crate) stack_age: Option<u64>,
     /// Inner networks that sources of builds may be downloaded from [default: none]
     #[arg(long, env = "KIGO_SOURCE_NETWORKS", value_name = "CIDR", value_delimiter = ',')]
     pub(crate) source_networks: Vec<IpNet>,
@@ -169,6 +175,8 @@ struct FileBuild {
     disk: Option<u64>,
     timeout: Option<u64>,
     slug_limit: Option<u64>,
+    forget_after: Option<u64>,
+    stack_age: Option<u64>,
     local_buildpacks: Option<PathBuf>,
     source_networks: Vec<IpNet>,
     host_credentials: Option<bool>,
@@ -219,6 +227,10 @@ pub(crate) struct Config {
     pub(crate) build_timeout: Duration,
     /// Bytes.
     pub(crate) slug_limit: u64,
+    /// See [`builder::Settings::forget_after`].
+    pub(crate) build_forget_after: Duration,
+    /// After which a stack is made anew, if ever.
+    pub(crate) stack_age: Option<Duration>,
     /// See [`builder::HostSettings::share_credentials`].
     pub(crate) build_host_credentials: bool,
     /// See [`reconcile::Settings::source_networks`].
@@ -252,6 +264,7 @@ impl Config {
         let mib = |arg: Option<u64>, file: Option<u64>, default: u64| {
             arg.or(file).unwrap_or(default).saturating_mul(MIB)
         };
+        let days = |days: u64| Duration::from_secs(days.saturating_mul(24 * 60 * 60));
         let config = Self {
             data_dir: args.data_dir.clone().or(file.data_dir).unwrap_or_else(|| "/var/lib/kigo".into()),
             api_listen: args.api_listen.or(file.api.listen).unwrap_or(loopback(5000)),
@@ -285,6 +298,9 @@ impl Config {
                 args.build_timeout.or(file.build.timeout).unwrap_or(15).saturating_mul(60),
             ),
             slug_limit: mib(args.slug_limit, file.build.slug_limit, 500),
+            build_forget_after: days(args.build_forget_after.or(file.build.forget_after).unwrap_or(30)),
+            stack_age: Some(days(args.stack_age.or(file.build.stack_age).unwrap_or(7)))
+                .filter(|age| !age.is_zero()),
             build_host_credentials: args
                 .build_host_credentials
                 .or(file.build.host_credentials)

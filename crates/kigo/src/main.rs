@@ -47,6 +47,8 @@ enum Local {
 enum StackCommand {
     /// Make the stack's images now instead of at the server's first start
     Prepare(ServerArgs),
+    /// Make the stack's images anew, with Debian's updates, while no server runs
+    Refresh(ServerArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -74,6 +76,9 @@ fn main() -> ExitCode {
         Local::Env(args) => Config::resolve(&args).and_then(|config| env::print(&config)),
         Local::Stack(StackCommand::Prepare(args)) => {
             Config::resolve(&args).and_then(|config| stack::prepare(&config))
+        }
+        Local::Stack(StackCommand::Refresh(args)) => {
+            Config::resolve(&args).and_then(|config| stack::refresh(&config))
         }
         Local::Purge { server, yes } => {
             Config::resolve(&server).and_then(|config| purge::purge(&config, yes))

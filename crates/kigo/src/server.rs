@@ -144,7 +144,10 @@ async fn serve(config: &Config) -> Result<()> {
     info!(api = bound.endpoints.api_url, apps = bound.endpoints.app_url, "listening");
 
     prepare(&base, config, &health, &shutdown).await;
-    shutdown.cancelled().await;
+    tokio::select! {
+        () = crate::stack::keep_young(&base.images, config) => {}
+        () = shutdown.cancelled() => {}
+    }
     health.set(Readiness::Stopping);
     drain(serving, loops).await;
     fresh.abort();

@@ -84,6 +84,9 @@ pub trait Build: Send + Sync + 'static {
     /// See [`Builder::service_image`].
     async fn service_image(&self, packages: &[String]) -> std::result::Result<Digest, BuildError>;
 
+    /// See [`Builder::forget_unused`].
+    fn forget_unused(&self) -> io::Result<()>;
+
     /// See [`Builder::kept_images`].
     fn kept_images(&self) -> io::Result<Vec<Digest>>;
 }
@@ -112,6 +115,10 @@ impl Build for Builder {
 
     fn purge_cache(&self, app: AppId) -> io::Result<()> {
         Self::purge_cache(self, app)
+    }
+
+    fn forget_unused(&self) -> io::Result<()> {
+        Self::forget_unused(self)
     }
 
     fn kept_images(&self) -> io::Result<Vec<Digest>> {

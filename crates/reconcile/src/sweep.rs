@@ -190,6 +190,7 @@ impl Sweep {
     }
 
     async fn collect_garbage(&self) -> Result<()> {
+        self.builder.forget_unused().map_err(Error::io("forget what no build uses"))?;
         let mut roots = Roots::default();
         roots
             .images

@@ -1,5 +1,8 @@
 //! Builds on an engine whose containers do what a script says: what happens around the container.
 
+mod directories;
+mod waiting;
+
 use super::*;
 use crate::Settings;
 use domain::{AppId, BuildId, ConfigVars};

@@ -4,6 +4,10 @@
 //! It is kept as layers, so that a build starts with it at no cost, however large it is, and sends
 //! only what it adds. When something in it was removed, or when there are many layers, the whole of
 //! it is sent and one layer takes the place of all.
+//!
+//! What a build sends may have as many bytes as `cache_limit` says. When all layers together have more,
+//! the next build sends the whole, and if that is too large, nothing is kept: so a directory never takes
+//! more than twice the limit.
 
 use super::{Kept, Record};
 use crate::build::{Context, pack_tree};
@@ -23,6 +27,9 @@ pub(crate) struct Directory {
     name: &'static str,
     key: String,
     layers: Vec<Layer>,
+    /// Bytes of the files in all layers, and how many there may be.
+    bytes: u64,
+    limit: u64,
     times: Times,
 }
 
@@ -51,12 +58,13 @@ impl Directory {
     ) -> Result<Self, BuildError> {
         let (builder, key) = (context.builder, key.into());
         let record = Record::read(&builder.data, context.request.app, name, &key);
-        let layers = match record.and_then(|record| record.layers(&builder.images)) {
-            Some(layers) => layers,
+        let found = record.and_then(|record| Some((record.layers(&builder.images)?, record.bytes)));
+        let (layers, bytes) = match found {
+            Some(found) => found,
             // The directory itself, which no build could make.
-            None => vec![empty(builder, &prefix(name))?],
+            None => (vec![empty(builder, &prefix(name))?], 0),
         };
-        Ok(Self { name, key, layers, times: Times::Source })
+        Ok(Self { name, key, layers, bytes, limit: builder.settings.cache_limit, times: Times::Source })
     }
 
     /// With other times.
@@ -75,34 +83,40 @@ impl Directory {
     }
 
     /// How the container sends it (`keep_directory` in `common.sh`).
-    pub(crate) fn pipe(&self, context: &Context<'_>) -> Pipe {
-        Pipe::optional(self.name, context.builder.settings.cache_limit)
+    pub(crate) fn pipe(&self) -> Pipe {
+        Pipe::optional(self.name, self.limit)
     }
 
     /// For the program in the container: whether to send the whole.
     pub(crate) fn plan(&self) -> (String, String) {
-        let whole = u8::from(self.layers.len() >= LAYERS);
+        let whole = u8::from(self.layers.len() >= LAYERS || self.bytes > self.limit);
         (format!("KIGO_WHOLE_{}", self.name), whole.to_string())
     }
 
-    /// Takes over what the container sent; `None` when nothing changed or it is not to be kept.
+    /// Takes over what the container sent; `None` when nothing changed, or what was added could not be
+    /// taken.
     pub(crate) async fn keep(
         self,
         context: &mut Context<'_>,
         ended: &mut Ended,
     ) -> Result<Option<Kept>, BuildError> {
-        let Some(tree) = ended.tree(self.name) else { return Ok(None) };
         let whole = ended.told(&format!("cache.{}", self.name))?.as_deref() != Some("added");
+        if whole && ended.is_refused(self.name) {
+            // It would be too large the next time as well.
+            return Ok(Some(Kept { name: self.name, record: Record::of_key(&self.key) }));
+        }
+        let Some((tree, sent)) = ended.sized_tree(self.name) else { return Ok(None) };
         let times = match self.times {
             Times::Source => Some(context.source_time),
             Times::Never => Some(NEVER),
             Times::Own => None,
         };
         let new = pack_tree(context.builder, tree, &prefix(self.name), times).await?;
-        let mut layers = if whole { Vec::new() } else { self.layers };
+        let (mut layers, bytes) = if whole { (Vec::new(), 0) } else { (self.layers, self.bytes) };
         layers.push(new);
         let image = context.put_image(&ImageSpec { layers, ..ImageSpec::default() })?;
-        Ok(Some(Kept { name: self.name, record: Record::of_image(&self.key, image) }))
+        let record = Record { bytes: bytes.saturating_add(sent), ..Record::of_image(&self.key, image) };
+        Ok(Some(Kept { name: self.name, record }))
     }
 }
 

@@ -142,7 +142,7 @@ pub(crate) fn keep(
     }
     spec.labels.insert(LABEL.into(), label);
     let image = context.put_image(&spec)?;
-    let record = Record { key: context.stack.name.clone(), images: vec![image] };
+    let record = Record { key: context.stack.name.clone(), images: vec![image], bytes: 0 };
     Ok(Some(Kept { name: NAME, record }))
 }
 

@@ -118,8 +118,8 @@ async fn run(
         mounts: Vec::new(),
         pipes: vec![
             Pipe::tree("app", context.builder.settings.limits.disk),
-            caches.build.pipe(context),
-            caches.modules.pipe(context),
+            caches.build.pipe(),
+            caches.modules.pipe(),
         ],
         power: Power::Plain,
         decide: None,

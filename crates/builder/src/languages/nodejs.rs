@@ -121,7 +121,7 @@ async fn run(
         script: "nodejs.sh",
         env,
         mounts: Vec::new(),
-        pipes: pipes.chain(caches.map(|caches| caches.pipe(context))).collect(),
+        pipes: pipes.chain(caches.map(Directory::pipe)).collect(),
         power: Power::Plain,
         decide: None,
     };

@@ -118,7 +118,7 @@ async fn run(
         script: "php.sh",
         env,
         mounts: Vec::new(),
-        pipes: vec![Pipe::tree("installed", disk), Pipe::tree("app", disk), downloads.pipe(context)],
+        pipes: vec![Pipe::tree("installed", disk), Pipe::tree("app", disk), downloads.pipe()],
         power: Power::Plain,
         decide: None,
     };

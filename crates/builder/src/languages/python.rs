@@ -178,7 +178,7 @@ async fn run(
     let mut pipes: Vec<_> = ["installed", "changed", "app"].map(|name| Pipe::tree(name, disk)).into();
     if let Some(downloads) = &downloads {
         env.extend([downloads.plan(), ("PIP_CACHE_DIR".into(), downloads.path())]);
-        pipes.push(downloads.pipe(context));
+        pipes.push(downloads.pipe());
     }
     let ended = container(context, image, "python.sh", env, pipes, Some(app.manager)).await?;
     Ok(Built { ended, downloads })

@@ -108,7 +108,7 @@ async fn run(
         script: "ruby.sh",
         env,
         mounts: Vec::new(),
-        pipes: vec![Pipe::tree("installed", disk), Pipe::tree("app", disk), assets.pipe(context)],
+        pipes: vec![Pipe::tree("installed", disk), Pipe::tree("app", disk), assets.pipe()],
         power: Power::Plain,
         decide: None,
     };

@@ -113,8 +113,8 @@ async fn run(
         mounts: Vec::new(),
         pipes: vec![
             Pipe::tree("app", context.builder.settings.limits.disk),
-            caches.crates.pipe(context),
-            caches.target.pipe(context),
+            caches.crates.pipe(),
+            caches.target.pipe(),
         ],
         power: Power::Plain,
         decide: None,

@@ -35,6 +35,17 @@ indented() {
     return "$status"
 }
 
+# Runs the app's program bin/$1, if there is one; what follows goes before it.
+run_hook() {
+    local hook=$1
+    shift
+    [ -f "bin/$hook" ] || return 0
+    step "$hook"
+    heading "Running bin/$hook hook"
+    chmod +x "bin/$hook"
+    indented "$@" "bin/$hook"
+}
+
 # Sends directory $2 through pipe $1; what follows goes to tar.
 send() {
     local pipe=/kigo/pipes/$1 tree=$2

@@ -9,6 +9,7 @@ use super::{StackError, apt, mirror};
 use crate::output::Output;
 use domain::Digest;
 use image::{HistoryStep, ImageSpec, ImageStore, Layer};
+use jiff::Timestamp;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::CString;
@@ -135,6 +136,7 @@ pub(super) async fn make(
     images: &ImageStore,
     data: &Path,
     definition: &Definition,
+    made: Timestamp,
     output: &Output,
 ) -> Result<(Digest, Digest), StackError> {
     if !rustix::process::geteuid().is_root() {
@@ -165,7 +167,7 @@ pub(super) async fn make(
     output.detail("Storing both images").await;
     let digests = {
         let (images, scratch, definition) = (images.clone(), scratch.0.clone(), definition.clone());
-        tokio::task::spawn_blocking(move || store(&images, &scratch, &definition))
+        tokio::task::spawn_blocking(move || store(&images, &scratch, &definition, made))
             .await
             .map_err(|error| io::Error::other(error.to_string()))
             .map_err(StackError::system("store the stack"))??
@@ -270,6 +272,7 @@ fn store(
     images: &ImageStore,
     scratch: &Path,
     definition: &Definition,
+    made: Timestamp,
 ) -> Result<(Digest, Digest), StackError> {
     let run = add(images, &scratch.join("run.tar"))?;
     let build = add(images, &scratch.join("build.tar"))?;
@@ -283,6 +286,7 @@ fn store(
             labels: BTreeMap::from([
                 ("io.kigo.stack".into(), definition.name.clone()),
                 ("io.kigo.stack.kind".into(), kind.into()),
+                ("io.kigo.stack.made".into(), made.to_string()),
             ]),
             user: Some("1000:1000".into()),
             working_dir: Some("/app".into()),

@@ -46,6 +46,11 @@ impl Writable {
     pub(super) fn work(&self) -> PathBuf {
         self.directory.join("work")
     }
+
+    /// A directory that is no part of the overlay, for containers that overlay something themselves.
+    pub(super) fn plain(&self) -> PathBuf {
+        self.directory.join("plain")
+    }
 }
 
 /// ext4 cannot be made much smaller.

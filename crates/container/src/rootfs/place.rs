@@ -11,6 +11,7 @@ use rustix::mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 
 /// Who owns what is made: the container's 0.
 #[derive(Clone, Copy)]
@@ -94,6 +95,16 @@ pub(super) fn write_file(
 pub(crate) fn attach(mount: impl AsFd, target: impl AsFd) -> rustix::io::Result<()> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
     move_mount(mount.as_fd(), "", target.as_fd(), "", flags)
+}
+
+/// Makes the new directory `source` of the container's own disk appear inside.
+pub(super) fn lend(root: &OwnedFd, source: &Path, target: &str, owner: Owner) -> Result<(), Failure> {
+    let step = || format!("lend a directory to /{target} inside");
+    std::fs::create_dir(source).doing(step())?;
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let tree = open_tree(CWD, source, flags).doing(step())?;
+    owner.take(&tree).doing(step())?;
+    attach(&tree, ensure_directory(root, target, owner)?).doing(step())
 }
 
 /// Makes a directory (or a file) of the host appear inside, owners shifted like the layers'.

@@ -15,12 +15,13 @@ pub(crate) mod site;
 use anyhow::Result;
 use e2e::{App, Output, Server};
 
-/// Lines that only the first build of a platform has, whichever that is.
-const ONCE: [&str; 4] = [
+/// Lines that only the first builds of a platform have, whichever those are.
+const ONCE: [&str; 5] = [
     "Preparing the stack",
     "Installing packages of Debian:",
     "Downloading and installing",
     "once for all apps",
+    "Waiting for another build, which installs",
 ];
 
 /// Headings of steps that do several things at once, so that their lines come in any order.

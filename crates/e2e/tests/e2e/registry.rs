@@ -199,6 +199,7 @@ pub(crate) fn dockerfiles_are_built(server: &Server) -> Result<()> {
         let dockerfile = format!(
             "ARG BASE\nFROM $BASE AS page\nUSER root\nARG WORD\n\
              RUN echo \"$WORD page by $(id -u)\" > /www/index.html\n\
+             RUN busybox head -c 16 /dev/urandom | busybox md5sum > /www/stamp\n\
              FROM {registry}\nCOPY --from=page /www/ /www/\nCOPY note /srv/note\n\
              CMD exec busybox httpd -f -p $PORT -h /www\n"
         );
@@ -229,6 +230,31 @@ pub(crate) fn dockerfiles_are_built(server: &Server) -> Result<()> {
         app.heroku(&["ps:scale", "clock=1"])?.ok()?;
         app.logs_say("tick from hello from first").await?;
         app.heroku(&["run", "--exit-code", "--", "cat /srv/note"])?.ok()?.says("a note")?;
+
+        // Only the app's own files change: what came before them is not run again.
+        let stamp = || -> Result<String> {
+            Ok(app.heroku(&["run", "--exit-code", "--", "cat /www/stamp"])?.ok()?.stdout.trim().to_owned())
+        };
+        let first = stamp()?;
+        app.write("web/note", "another note")?;
+        app.commit("another note")?;
+        let again = app.push()?.ok()?.says("Restoring the build cache")?.says("Using cache")?;
+        again.says("another note")?;
+        ensure!(stamp()? == first, "a step was run again");
+        // What `heroku builds:cache:purge` asks for.
+        server.api("DELETE", &format!("/apps/{}/build-cache", app.name), None).await?;
+        until("the cache to be purged", async || {
+            let mut caches =
+                std::fs::read_dir(server.data().join("cache")).map_err(|error| error.to_string())?;
+            let left = caches.any(|one| one.is_ok_and(|one| one.path().join("steps.json").exists()));
+            if left { Err("it is there".to_owned()) } else { Ok(()) }
+        })
+        .await?;
+        app.write("web/note", "a third note")?;
+        app.commit("a third note")?;
+        let anew = app.push()?.ok()?;
+        ensure!(!anew.all().contains("Using cache"), "{anew:?}");
+        ensure!(stamp()? != first, "the cache was not purged");
 
         for (step, words) in [
             ("RUN exit 3", "The Dockerfile could not be built."),

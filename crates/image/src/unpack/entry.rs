@@ -1,7 +1,8 @@
 //! One entry of an archive: read its header by the rules, then have the tree make it.
 
+use super::attributes::Attributes;
 use super::guard::Meter;
-use super::tree::{Attributes, Tree};
+use super::tree::Tree;
 use super::{Policy, Rule, TooMuch, UnpackError};
 use std::borrow::Cow;
 use std::ffi::OsStr;

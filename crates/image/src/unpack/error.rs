@@ -1,7 +1,9 @@
 //! Why an archive was not unpacked.
 
+use rustix::io::Errno;
 use std::fmt;
 use std::io;
+use std::path::Path;
 
 /// Why an archive was not unpacked.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +57,9 @@ pub enum Rule {
     AmbiguousHeader,
     PaxSparse,
     OwnerOutOfRange,
+    TooManyLinks,
+    Attribute { name: String },
+    Refused { why: String },
 }
 
 impl fmt::Display for Rule {
@@ -76,6 +81,9 @@ impl fmt::Display for Rule {
             Self::AmbiguousHeader => f.write_str("its header says two different things"),
             Self::PaxSparse => f.write_str("it is a sparse file in a format that is not supported"),
             Self::OwnerOutOfRange => f.write_str("its owner is out of range"),
+            Self::TooManyLinks => f.write_str("its file has more names than a file can have"),
+            Self::Attribute { name } => write!(f, "its attribute {name:?} cannot be set"),
+            Self::Refused { why } => write!(f, "no file system takes it: {why}"),
         }
     }
 }
@@ -104,5 +112,26 @@ impl fmt::Display for TooMuch {
             }
             Self::Seconds(limit) => write!(f, "it takes more than {limit} seconds to unpack"),
         }
+    }
+}
+
+pub(super) fn forbidden(path: &Path, rule: Rule) -> UnpackError {
+    UnpackError::Forbidden { entry: path.display().to_string(), rule }
+}
+
+/// For `map_err`: what the kernel says of an entry. Some of that is the archive's fault: it would say the
+/// same on any machine, at any time.
+pub(super) fn failing(path: &Path) -> impl Fn(Errno) -> UnpackError + Copy + '_ {
+    move |errno| {
+        let rule = match errno {
+            Errno::LOOP | Errno::NOTDIR => Rule::ThroughLink,
+            Errno::NAMETOOLONG => Rule::NameTooLong,
+            Errno::MLINK => Rule::TooManyLinks,
+            Errno::INVAL | Errno::ILSEQ => Rule::Refused { why: io::Error::from(errno).to_string() },
+            errno => {
+                return UnpackError::Write { entry: path.display().to_string(), source: errno.into() };
+            }
+        };
+        forbidden(path, rule)
     }
 }

@@ -1,13 +1,15 @@
 //! The directory that an archive unpacks into. Every name is created relative to a descriptor of
 //! its parent directory, which was reached without passing through a link.
 
+use super::attributes::{Attributes, set_attributes};
+use super::error::{failing, forbidden};
 use super::links::check_inside;
 use super::{Policy, Rule, UnpackError, UnpackOptions};
 use crate::beneath::open_no_links;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{
-    AtFlags, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags, chownat, fchmod, fchown,
-    fsetxattr, futimens, linkat, mkdirat, mknodat, openat, statat, symlinkat, unlinkat, utimensat,
+    AtFlags, FileType, Gid, Mode, OFlags, Timestamps, Uid, XattrFlags, chownat, fchmod, fchown, fsetxattr,
+    futimens, linkat, mkdirat, mknodat, openat, statat, symlinkat, unlinkat, utimensat,
 };
 use rustix::io::Errno;
 use std::ffi::OsStr;
@@ -20,26 +22,6 @@ const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
 /// Overlayfs shows nothing of the lower layers in a directory that has this attribute.
 const OPAQUE_ATTRIBUTE: &str = "trusted.overlay.opaque";
-
-/// What an entry gets besides its content.
-pub(super) struct Attributes {
-    pub(super) mode: u32,
-    pub(super) owner: (u32, u32),
-    /// Seconds and nanoseconds.
-    pub(super) modified: (i64, u32),
-    pub(super) extended: Vec<(String, Vec<u8>)>,
-}
-
-impl Attributes {
-    fn owner(&self) -> (Option<Uid>, Option<Gid>) {
-        (Some(Uid::from_raw(self.owner.0)), Some(Gid::from_raw(self.owner.1)))
-    }
-
-    fn times(&self) -> Timestamps {
-        let time = Timespec { tv_sec: self.modified.0, tv_nsec: self.modified.1.into() };
-        Timestamps { last_access: time, last_modification: time }
-    }
-}
 
 /// A tree in the making.
 pub(super) struct Tree {
@@ -99,7 +81,7 @@ impl Tree {
         let (uid, gid) = attributes.owner();
         fchown(directory, uid, gid).map_err(fail)?;
         fchmod(directory, Mode::from_raw_mode(mode)).map_err(fail)?;
-        set_attributes(directory, attributes).map_err(fail)?;
+        set_attributes(directory, attributes, path)?;
         if self.is_layer() {
             self.times.push((path.to_owned(), attributes.times()));
         }
@@ -130,7 +112,7 @@ impl Tree {
         // In this order: a change of owner takes setuid bits and capabilities away.
         fchown(&file, uid, gid).map_err(fail)?;
         fchmod(&file, Mode::from_raw_mode(mode)).map_err(fail)?;
-        set_attributes(&file, attributes).map_err(fail)?;
+        set_attributes(&file, attributes, path)?;
         futimens(&file, &attributes.times()).map_err(fail)
     }
 
@@ -243,11 +225,7 @@ impl Tree {
                 Err(Errno::NOENT) => self.make_parents(above),
                 result => result,
             };
-            let opened = opened.map_err(|errno| match errno {
-                Errno::LOOP | Errno::NOTDIR => forbidden(path, Rule::ThroughLink),
-                Errno::NAMETOOLONG => forbidden(path, Rule::NameTooLong),
-                errno => failing(path)(errno),
-            })?;
+            let opened = opened.map_err(failing(path))?;
             self.parent = Some((above.to_owned(), opened));
         }
         match &self.parent {
@@ -375,17 +353,6 @@ fn copy(content: &mut impl Read, file: &mut File, path: &Path) -> Result<u64, Un
     }
 }
 
-fn set_attributes(file: impl AsFd, attributes: &Attributes) -> Result<(), Errno> {
-    for (name, value) in &attributes.extended {
-        match fsetxattr(&file, name.as_str(), value, XattrFlags::empty()) {
-            // A file system without them, or an attribute this kind of file cannot have.
-            Err(Errno::NOTSUP | Errno::PERM) => {}
-            result => result?,
-        }
-    }
-    Ok(())
-}
-
 fn kind_at(parent: impl AsFd, name: &OsStr) -> Option<FileType> {
     let stat = statat(parent, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
     Some(FileType::from_raw_mode(stat.st_mode))
@@ -395,12 +362,4 @@ fn is_whiteout(parent: impl AsFd, name: &OsStr) -> bool {
     statat(parent, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| {
         FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == 0
     })
-}
-
-fn forbidden(path: &Path, rule: Rule) -> UnpackError {
-    UnpackError::Forbidden { entry: path.display().to_string(), rule }
-}
-
-fn failing(path: &Path) -> impl Fn(Errno) -> UnpackError + Copy + '_ {
-    move |errno| UnpackError::Write { entry: path.display().to_string(), source: errno.into() }
 }

@@ -10,15 +10,10 @@ use image::{
 };
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use tokio::sync::Semaphore;
 use tokio_util::io::{ReaderStream, StreamReader};
 
 /// Bytes of a source tarball at most.
 const SOURCE_LIMIT: u64 = 2 << 30;
-/// Pushed images that are unpacked at a time; each is a thread's work for minutes, and the dynos need
-/// the disk, too.
-const ADMISSIONS: usize = 2;
 /// User and group of everything in a slug.
 const OWNER: u32 = 1000;
 
@@ -32,7 +27,6 @@ pub(crate) struct Uploads {
     slug_limit: u64,
     /// Bytes of an image, unpacked.
     image_limit: u64,
-    admissions: Arc<Semaphore>,
 }
 
 impl Uploads {
@@ -48,8 +42,7 @@ impl Uploads {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let admissions = Arc::new(Semaphore::new(ADMISSIONS));
-        Ok(Self { images, builder, scratch, slug_limit, image_limit, admissions })
+        Ok(Self { images, builder, scratch, slug_limit, image_limit })
     }
 }
 
@@ -94,14 +87,13 @@ impl Blobs for Uploads {
         let (images, manifest, limit) = (self.images.clone(), *manifest, self.image_limit);
         // From here on nothing of it is collected, though its tag be moved in the meantime.
         let named = images.pin(manifest);
-        let turn = Arc::clone(&self.admissions).acquire_owned().await;
-        let turn = turn.map_err(|error| storage(io::Error::other(error)))?;
+        let turn = images.turn().await;
         let looked = tokio::task::spawn_blocking(move || {
             // Both go with the work, which goes on when nobody waits for it any more.
-            let (_named, _turn) = (named, turn);
+            let (_named, turn) = (named, turn);
             let image = images.for_this_machine(&manifest)?;
             let held = images.pin(image);
-            let image = images.admit(&image, limit)?;
+            let image = images.admit(&turn, &image, limit)?;
             let view = View::new(images.layers(&image.digest).map_err(AdmitError::Store)?);
             view.user(image.user.as_deref(), OWNER).map_err(AdmitError::User)?;
             Ok(Runnable { image: image.digest, command: image.own_command()?, held: Box::new(held) })
@@ -145,6 +137,8 @@ impl Work {
                 UploadError::Refused(format!("The stack {} is not known: {error}.", self.stack))
             })?
             .ok_or_else(|| UploadError::Refused(format!("The stack {} is not ready yet.", self.stack)))?;
+        // It may be made anew meanwhile.
+        let _pin = self.images.pin(stack.run);
         let made = self.layer(tarball, &stack.run);
         // Nothing in the scratch folder is needed any more, whatever came of it.
         match std::fs::remove_dir_all(&self.scratch) {
@@ -203,6 +197,7 @@ fn storage(error: io::Error) -> UploadError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
     use std::time::Duration;
     use tokio::time::timeout;
 
@@ -215,7 +210,11 @@ mod tests {
             Builder::new(engine, images.clone(), folder.path().into(), builder::Settings::default());
         let uploads = Uploads::open(images.clone(), builder, folder.path().join("s"), 1, 1).unwrap();
         let pushed = images.put_blob(&b"{}"[..], 2, None).unwrap().digest;
-        let turns = Arc::clone(&uploads.admissions).acquire_many_owned(ADMISSIONS as u32).await.unwrap();
+        // All that there are.
+        let mut turns = Vec::new();
+        while let Ok(turn) = timeout(Duration::from_secs(1), images.turn()).await {
+            turns.push(turn);
+        }
         let mut admission = uploads.admit(&pushed);
         // Nothing else goes on here, so time passes by itself once everybody waits.
         assert!(timeout(Duration::from_secs(1), &mut admission).await.is_err(), "all turns are taken");
@@ -224,6 +223,6 @@ mod tests {
         drop(turns);
         let refused = admission.await.map(|_| ()).unwrap_err();
         assert!(refused.to_string().contains("it is no image"), "{refused}");
-        assert_eq!(uploads.admissions.available_permits(), ADMISSIONS);
+        assert!(timeout(Duration::from_secs(1), images.turn()).await.is_ok(), "its turn is over");
     }
 }

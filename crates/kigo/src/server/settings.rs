@@ -69,6 +69,7 @@ pub(super) fn build_settings(config: &Config) -> Result<builder::Settings> {
         limits,
         timeout: config.build_timeout,
         slug_limit: config.slug_limit,
+        forget_after: config.build_forget_after,
         image_limit: config.registry_image_limit,
         mirrors: mirrors.context("registry.mirrors")?,
         host,

@@ -122,6 +122,10 @@ impl Build for FakeBuilder {
         Ok(())
     }
 
+    fn forget_unused(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     fn kept_images(&self) -> io::Result<Vec<Digest>> {
         Ok(Vec::new())
     }

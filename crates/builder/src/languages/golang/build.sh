@@ -36,14 +36,6 @@ main_packages() {
     go list -find "${flags[@]}" -f '{{ if eq .Name "main" }}{{ .ImportPath }} {{ .Target }}{{ end }}' ./... > /tmp/main
 }
 
-run_hook() {
-    [ -f "bin/$1" ] || return 0
-    step "$1"
-    heading "Running bin/$1 hook"
-    chmod +x "bin/$1"
-    indented "bin/$1"
-}
-
 open_directory gobuild
 open_directory gomodules
 renew_directory gomodules

@@ -2,6 +2,7 @@
 
 use super::versions::{Asked, Origin};
 use crate::errors::{Explain, Words};
+use crate::languages::words::{above, copying, unreadable};
 use crate::output::Output;
 
 /// Why a Go app cannot be built.
@@ -57,9 +58,7 @@ pub(super) async fn tell_no_version(output: &Output) {
 impl Explain for GoError {
     fn words(&self) -> Words {
         match self {
-            Self::Unreadable(why) => {
-                Words::new("go.mod of this app could not be read.", why, "Make it a regular file of text.")
-            }
+            Self::Unreadable(why) => unreadable("go.mod", why),
             Self::NoModule => Words::new(
                 "This app has no go.mod.",
                 "A Go app is a module, with a go.mod file in its root.",
@@ -130,7 +129,7 @@ fn capital(text: &str) -> String {
 }
 
 fn step_words(step: &str, status: i32) -> Words {
-    let above = format!("It ended with status {status}. The lines above say more.");
+    let above = above(status);
     match step {
         "bin" => Words::new(
             "There is a file named bin.",
@@ -152,11 +151,7 @@ fn step_words(step: &str, status: i32) -> Words {
             above,
             "Run `go install -tags heroku ./...` in a fresh clone of the repository. If go.mod, go.sum or\nvendor are out of step, run `go mod tidy` (and `go mod vendor`) and commit what they change.",
         ),
-        _ => Words::new(
-            "The app's files could not be copied in or out of the build.",
-            above,
-            "The build may have filled its disk. Leave out what the app does not need to run.",
-        ),
+        _ => copying(status),
     }
 }
 

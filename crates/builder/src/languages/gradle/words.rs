@@ -1,6 +1,7 @@
 //! What users read about apps that cannot be built with Gradle.
 
 use crate::errors::{Explain, Words};
+use crate::languages::words::{above, copying};
 use crate::output::Output;
 
 /// Why an app cannot be built with Gradle.
@@ -43,7 +44,7 @@ impl Explain for GradleError {
 }
 
 fn step_words(step: &str, status: i32) -> Words {
-    let above = format!("It ended with status {status}. The lines above say more.");
+    let above = above(status);
     match step {
         "daemon" => Words::new(
             "Failed to start Gradle daemon.",
@@ -55,11 +56,7 @@ fn step_words(step: &str, status: i32) -> Words {
             above,
             "Run the same command in a fresh clone of the repository, with the same version of Java. If a\ndependency could not be fetched, check its name, its version and its repository.",
         ),
-        _ => Words::new(
-            "The app's files could not be copied in or out of the build.",
-            above,
-            "The build may have filled its disk. Leave out what the app does not need to run.",
-        ),
+        _ => copying(status),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What users read about Java apps that cannot be built.
 
 use crate::errors::{Explain, Words};
+use crate::languages::words::{above, copying, newest_of_central, not_downloaded};
 use crate::output::Output;
 
 /// Why a Java app cannot be built.
@@ -18,14 +19,7 @@ impl Explain for JavaError {
         match self {
             Self::NoMaven { version, offered } => Words::new(
                 format!("The requested Maven version isn't available: {version}"),
-                if offered.is_empty() {
-                    "Maven's central repository does not have it.".to_owned()
-                } else {
-                    format!(
-                        "The newest versions in Maven's central repository are:\n{}",
-                        offered.replace(' ', ", ")
-                    )
-                },
+                newest_of_central(offered),
                 "Ask for one of these as maven.version in system.properties. Better, leave that line out and\nadd Maven's wrapper to the app: `mvn wrapper:wrapper`.",
             ),
             Self::Step { step, status } => step_words(step, *status),
@@ -34,13 +28,9 @@ impl Explain for JavaError {
 }
 
 fn step_words(step: &str, status: i32) -> Words {
-    let above = format!("It ended with status {status}. The lines above say more.");
+    let above = above(status);
     match step {
-        "maven" => Words::new(
-            "Maven could not be downloaded.",
-            "The lines above say what the repository answered.",
-            "Often it could not be reached for a moment. Try again; if it fails again, tell the operator of\nthis installation.",
-        ),
+        "maven" => not_downloaded("Maven"),
         "settings-file" => Words::new(
             "The Maven settings file of this app could not be used.",
             above,
@@ -51,11 +41,7 @@ fn step_words(step: &str, status: i32) -> Words {
             above,
             "Run the same command in a fresh clone of the repository, with the same version of Java. If a\ndependency could not be fetched, check its name, its version and its repository.",
         ),
-        _ => Words::new(
-            "The app's files could not be copied in or out of the build.",
-            above,
-            "The build may have filled its disk. Leave out what the app does not need to run.",
-        ),
+        _ => copying(status),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::manager::Manager;
 use super::ranges::LONG_TERM;
 use crate::errors::{Explain, Words};
+use crate::languages::words::{above, copying, unreadable};
 
 /// Why a Node.js app cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -48,11 +49,7 @@ fn files(found: &[(&'static str, &'static str)]) -> Vec<&'static str> {
 impl Explain for NodeError {
     fn words(&self) -> Words {
         match self {
-            Self::Unreadable { file, why } => Words::new(
-                format!("{file} of this app could not be read."),
-                why,
-                "Make it a regular file of text.",
-            ),
+            Self::Unreadable { file, why } => unreadable(file, why),
             Self::NotJson { file, why } => Words::new(
                 format!("{file} of this app is not valid JSON."),
                 format!("{why}."),
@@ -167,7 +164,7 @@ fn example(name: &str) -> &'static str {
 fn step_words(manager: &Manager, step: &str, status: i32) -> Words {
     let Manager { label, lock_command, .. } = manager;
     let lockfile = manager.lockfiles.first().copied().unwrap_or_default();
-    let above = format!("It ended with status {status}. The lines above say more.");
+    let above = above(status);
     match step {
         "outdated" => Words::new(
             format!("{lockfile} is out of step with package.json."),
@@ -200,11 +197,7 @@ fn step_words(manager: &Manager, step: &str, status: i32) -> Words {
                 (None, None) => String::new(),
             },
         ),
-        _ => Words::new(
-            "The app's files could not be copied in or out of the build.",
-            above,
-            "The build may have filled its disk. Leave out what the app does not need to run.",
-        ),
+        _ => copying(status),
     }
 }
 

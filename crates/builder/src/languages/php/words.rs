@@ -1,6 +1,7 @@
 //! What users read about PHP apps that cannot be built.
 
 use crate::errors::{Explain, Words};
+use crate::languages::words::{above, copying, unreadable};
 
 /// Why a PHP app cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -50,11 +51,7 @@ pub(super) mod warn {
 impl Explain for PhpError {
     fn words(&self) -> Words {
         match self {
-            Self::Unreadable { file, why } => Words::new(
-                format!("{file} of this app could not be read."),
-                why,
-                "Make it a regular file of text.",
-            ),
+            Self::Unreadable { file, why } => unreadable(file, why),
             Self::NotJson { file, why } => Words::new(
                 format!("Basic validation for '{file}' failed!"),
                 format!("It is not a valid JSON document: {why}."),
@@ -126,7 +123,7 @@ fn wrapped(words: &[&str]) -> String {
 }
 
 fn step_words(step: &str, status: i32) -> Words {
-    let above = format!("It ended with status {status}. The lines above say more.");
+    let above = above(status);
     match step {
         "install" => Words::new(
             "Dependency installation failed!",
@@ -138,11 +135,7 @@ fn step_words(step: &str, status: i32) -> Words {
             above,
             "Check what the script `compile` in composer.json does.",
         ),
-        _ => Words::new(
-            "The app's files could not be copied in or out of the build.",
-            above,
-            "The build may have filled its disk. Leave out what the app does not need to run.",
-        ),
+        _ => copying(status),
     }
 }
 

@@ -189,7 +189,7 @@ else
     install_dependencies || exit $?
 fi
 collect_static || exit $?
-run_hook post_compile || exit $?
+run_python_hook post_compile || exit $?
 
 step pack
 heading "Saving cache"

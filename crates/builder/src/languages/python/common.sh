@@ -14,13 +14,9 @@ with_config_vars() {
 }
 
 # Runs the app's script bin/$1, if there is one.
-run_hook() {
-    [ -f "bin/$1" ] || return 0
-    step "$1"
-    heading "Running bin/$1 hook"
-    chmod +x "bin/$1"
+run_python_hook() {
     mkdir -p /tmp/cache
-    CACHE_DIR=/tmp/cache ENV_DIR=/kigo/env indented with_config_vars "bin/$1"
+    CACHE_DIR=/tmp/cache ENV_DIR=/kigo/env run_hook "$1" with_config_vars
 }
 
 # The environment that commands of the build start with. Config vars are no part of it.

@@ -4,7 +4,7 @@
 
 step copy
 copy_source && cd "$BUILD_DIR" || exit 1
-run_hook pre_compile || exit $?
+run_python_hook pre_compile || exit $?
 step pack
 cd /
 send app "$BUILD_DIR" || exit 1

@@ -2,7 +2,7 @@
 
 use crate::BuildError;
 use crate::build::{Context, pack_tree};
-use crate::cache::{self, Shared};
+use crate::cache::{self, Found, Shared};
 use crate::container::Pipe;
 use crate::errand::{self, Errand};
 use crate::stack;
@@ -26,11 +26,10 @@ impl Recipe {
     /// The layer; makes it if need be. Of several builds that want it at once, one makes it and the
     /// others wait. `Err` inside is the status that the script ended with.
     pub(super) async fn make(mut self, context: &mut Context<'_>) -> Result<Result<Layer, i32>, BuildError> {
-        let sharing = context.builder.sharing.clone();
-        let _alone = sharing.lock().await;
-        if let Some(layer) = self.shared.find(context.builder) {
-            return Ok(Ok(layer));
-        }
+        let _making = match self.shared.find_or_make(context).await? {
+            Found::There(layer) => return Ok(Ok(layer)),
+            Found::ToMake(making) => making,
+        };
         if let Some((name, text)) = &self.file {
             let written = context.work.write(name, text);
             written.map_err(BuildError::system("writing what a tool consists of"))?;

@@ -7,6 +7,7 @@ use super::asked::{Asked, Problem, Series};
 use super::constraint::Constraint;
 use super::manager::Manager;
 use crate::errors::{Explain, Words, chain};
+use crate::languages::words::unreadable;
 use crate::output::Output;
 
 /// Why a Python app cannot be built.
@@ -83,11 +84,7 @@ const UV: &str = "If you are not sure which package manager to use, try uv: it h
 impl Explain for PythonError {
     fn words(&self) -> Words {
         match self {
-            Self::Unreadable { file, why } => Words::new(
-                format!("{file} of this app could not be read."),
-                why,
-                "Make it a regular file of text.",
-            ),
+            Self::Unreadable { file, why } => unreadable(file, why),
             Self::BadFile { file, why } => Words::new(
                 format!("{file} of this app is not valid."),
                 why,

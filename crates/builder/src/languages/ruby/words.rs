@@ -2,6 +2,7 @@
 
 use super::app::Asked;
 use crate::errors::{Explain, Words};
+use crate::languages::words::{above, copying, unreadable};
 
 /// Why a Ruby app cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -50,11 +51,7 @@ pub(super) mod warn {
 impl Explain for RubyError {
     fn words(&self) -> Words {
         match self {
-            Self::Unreadable { file, why } => Words::new(
-                format!("{file} of this app could not be read."),
-                why,
-                "Make it a regular file of text.",
-            ),
+            Self::Unreadable { file, why } => unreadable(file, why),
             Self::NoLockfile => Words::new(
                 "Gemfile.lock required. Please check it in.",
                 "It says which version of each gem is used, so that every build uses the same.",
@@ -96,7 +93,7 @@ impl Explain for RubyError {
 }
 
 fn step_words(step: &str, status: i32) -> Words {
-    let above = format!("It ended with status {status}. The lines above say more.");
+    let above = above(status);
     match step {
         "version" => Words::new(
             "The Gemfile of this app could not be read by Bundler.",
@@ -118,11 +115,7 @@ fn step_words(step: &str, status: i32) -> Words {
             above,
             "Run `RAILS_ENV=production bundle exec rake assets:precompile` in a fresh clone of the repository. If\nit needs Node.js: `heroku buildpacks:add --index 1 heroku/nodejs`.",
         ),
-        _ => Words::new(
-            "The app's files could not be copied in or out of the build.",
-            above,
-            "The build may have filled its disk. Leave out what the app does not need to run.",
-        ),
+        _ => copying(status),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::app::Asked;
 use crate::errors::{Explain, Words};
+use crate::languages::words::{above, copying, unreadable};
 
 /// Why a Rust app cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -32,11 +33,7 @@ pub(crate) enum RustError {
 impl Explain for RustError {
     fn words(&self) -> Words {
         match self {
-            Self::Unreadable { file, why } => Words::new(
-                format!("{file} of this app could not be read."),
-                why,
-                "Make it a regular file of text.",
-            ),
+            Self::Unreadable { file, why } => unreadable(file, why),
             Self::NotToml { file, why } => Words::new(
                 format!("{file} of this app is not valid."),
                 format!("{why}."),
@@ -91,7 +88,7 @@ impl Explain for RustError {
 }
 
 fn step_words(step: &str, status: i32) -> Words {
-    let above = format!("It ended with status {status}. The lines above say more.");
+    let above = above(status);
     match step {
         "build" => Words::new(
             "The app could not be compiled.",
@@ -103,11 +100,7 @@ fn step_words(step: &str, status: i32) -> Words {
             above,
             "Set DIESEL_FLAGS to the database that is used, for example\n`--no-default-features --features postgres`.",
         ),
-        _ => Words::new(
-            "The app's files could not be copied in or out of the build.",
-            above,
-            "The build may have filled its disk. Leave out what the app does not need to run.",
-        ),
+        _ => copying(status),
     }
 }
 

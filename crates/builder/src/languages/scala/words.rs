@@ -1,6 +1,7 @@
 //! What users read about Scala apps that cannot be built.
 
 use crate::errors::{Explain, Words};
+use crate::languages::words::{above, copying, newest_of_central, not_downloaded};
 
 /// Why a Scala app cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -31,14 +32,7 @@ impl Explain for ScalaError {
             ),
             Self::NoSbt { version, offered } => Words::new(
                 format!("The requested sbt launcher version isn't available: {version}"),
-                if offered.is_empty() {
-                    "Maven's central repository does not have it.".to_owned()
-                } else {
-                    format!(
-                        "The newest versions in Maven's central repository are:\n{}",
-                        offered.replace(' ', ", ")
-                    )
-                },
+                newest_of_central(offered),
                 "Ask for one of these as sbt.version in project/build.properties.",
             ),
             Self::Step { step, status } => step_words(step, *status),
@@ -47,13 +41,9 @@ impl Explain for ScalaError {
 }
 
 fn step_words(step: &str, status: i32) -> Words {
-    let above = format!("It ended with status {status}. The lines above say more.");
+    let above = above(status);
     match step {
-        "sbt" => Words::new(
-            "sbt could not be downloaded.",
-            "The lines above say what the repository answered.",
-            "Often it could not be reached for a moment. Try again; if it fails again, tell the operator of\nthis installation.",
-        ),
+        "sbt" => not_downloaded("sbt"),
         "no-stage" => Words::new(
             "sbt 'stage' task not found.",
             "What is run is `sbt compile stage`. The task `stage` makes what dynos run; a plugin for packaging\nadds it, or the app's own build.sbt.",
@@ -69,11 +59,7 @@ fn step_words(step: &str, status: i32) -> Words {
             above,
             "Run the same command in a fresh clone of the repository, with the same version of Java. If a\ndependency could not be fetched, check its name, its version and its repository.",
         ),
-        _ => Words::new(
-            "The app's files could not be copied in or out of the build.",
-            above,
-            "The build may have filled its disk. Leave out what the app does not need to run.",
-        ),
+        _ => copying(status),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What users read about static sites that cannot be built.
 
 use crate::errors::{Explain, Words};
+use crate::languages::words::copying;
 
 /// Why a static site cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -47,11 +48,7 @@ impl Explain for SiteError {
                 format!("The stack {stack} has no nginx."),
                 "Choose another stack with `heroku stack:set`.",
             ),
-            Self::Copy(status) => Words::new(
-                "The app's files could not be copied in or out of the build.",
-                format!("It ended with status {status}. The lines above say more."),
-                "The build may have filled its disk. Leave out what the app does not need to run.",
-            ),
+            Self::Copy(status) => copying(*status),
         }
     }
 }

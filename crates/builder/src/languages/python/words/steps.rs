@@ -2,9 +2,10 @@
 
 use super::Manager;
 use crate::errors::Words;
+use crate::languages::words::{above, copying};
 
 pub(super) fn words(step: &str, status: i32, manager: Option<Manager>, manage: &str) -> Words {
-    let above = format!("It ended with status {status}. The lines above say more.");
+    let above = above(status);
     match step {
         "pre_compile" | "post_compile" => Words::new(
             format!("Failed to run the bin/{step} script."),
@@ -24,11 +25,7 @@ pub(super) fn words(step: &str, status: i32, manager: Option<Manager>, manage: &
             ),
             "You may need to change the app's code; config vars are there as environment variables. Or\ndisable collectstatic for this app:\n\n   $ heroku config:set DISABLE_COLLECTSTATIC=1",
         ),
-        _ => Words::new(
-            "The app's files could not be copied in or out of the build.",
-            above,
-            "The build may have filled its disk. Leave out what the app does not need to run.",
-        ),
+        _ => copying(status),
     }
 }
 
