@@ -58,8 +58,8 @@ impl Builder {
         })
         .await?;
         let deadline = Deadline(Instant::now() + self.settings.timeout);
-        let mut context = Context::new(self, &request, work, stack, deadline, output, host_env);
-        let layer = packages::layer(&mut context, run, &packages).await?;
+        let context = Context::new(self, &request, work, stack, deadline, output, host_env);
+        let layer = packages::layer(&context, run, &packages).await?;
         let mut layers = self.images.image(&run)?.spec.layers;
         layers.extend(layer);
         Ok(self.images.put_image(&ImageSpec { layers, ..ImageSpec::default() })?)

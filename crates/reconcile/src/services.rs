@@ -250,7 +250,7 @@ impl Services {
                 let retry = retry_at(&settings, addon.attempts, worker.ops.now());
                 let told = ops::addons::later(&worker.ops, id, &why, retry).await;
                 told.unwrap_or_else(|error| {
-                    tracing::error!(error = chain(&error), "a failure was not written down")
+                    tracing::error!(error = chain(&error), "a failure was not written down");
                 });
             }
             at_work.with(|busy| busy.addons.remove(&id));

@@ -97,7 +97,7 @@ pub(crate) async fn run(context: &mut Context<'_>, program: Program<'_>) -> Resu
     env.extend(program.env);
     env.extend(program.directories.iter().map(Directory::plan));
     let pipes = [Pipe::tree("app", context.builder.settings.limits.disk)];
-    let pipes = pipes.into_iter().chain(program.directories.iter().map(|directory| directory.pipe()));
+    let pipes = pipes.into_iter().chain(program.directories.iter().map(Directory::pipe));
     let phase = Phase {
         image,
         script: program.script,

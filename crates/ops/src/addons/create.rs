@@ -116,15 +116,12 @@ pub(super) fn plan_of<'o>(ops: &'o Ops, identity: &str) -> Result<(&'o Definitio
         return Ok(found);
     }
     let service = identity.split_once(':').map_or(identity, |(service, _)| service);
-    let there = match catalog.service(service) {
-        Some(service) => {
-            let plans: Vec<_> = service.plans.iter().map(|plan| service.plan_name(plan)).collect();
-            format!("Its plans are: {}.", plans.join(", "))
-        }
-        None => {
-            let names: Vec<_> = catalog.services().map(|service| service.name.as_str()).collect();
-            format!("There are: {}.", names.join(", "))
-        }
+    let there = if let Some(service) = catalog.service(service) {
+        let plans: Vec<_> = service.plans.iter().map(|plan| service.plan_name(plan)).collect();
+        format!("Its plans are: {}.", plans.join(", "))
+    } else {
+        let names: Vec<_> = catalog.services().map(|service| service.name.as_str()).collect();
+        format!("There are: {}.", names.join(", "))
     };
     Err(Error::invalid(format!(
         "Couldn't find either the add-on service or the add-on plan of {identity:?}. {there}"
