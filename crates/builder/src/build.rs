@@ -1,5 +1,9 @@
 //! One build from source to image: unpack, choose buildpacks, run them, pack.
 
+mod context;
+
+pub(crate) use context::Context;
+
 use crate::cache::Kept;
 use crate::classic;
 use crate::cnb::{self, errors::CnbError};
@@ -10,14 +14,14 @@ use crate::errors::megabytes;
 use crate::fetch::{self, Fetched};
 use crate::languages::Language;
 use crate::output::Output;
-use crate::packages::{self, Packages};
+use crate::packages::{self};
 use crate::project_toml::{self, BadProject, ProjectToml};
 use crate::request::BuildpackName;
-use crate::stack::{self, Stack};
+use crate::stack::{self};
 use crate::work::Work;
 use crate::{BuildError, BuildOutcome, BuildRequest, Builder, cache, images, procfile, source};
 use domain::{BuildpackRef, Digest, ProcessType};
-use image::{Compression, ImageSpec, Layer, PackOptions, Pin};
+use image::{Compression, Layer, PackOptions};
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -25,34 +29,6 @@ use tokio::time::Instant;
 
 /// The label of an image that carries its process types, as a JSON object.
 const PROCESS_TYPES_LABEL: &str = "io.kigo.process-types";
-
-/// What a group of buildpacks works with.
-pub(crate) struct Context<'a> {
-    pub(crate) builder: &'a Builder,
-    pub(crate) request: &'a BuildRequest,
-    pub(crate) work: Work,
-    pub(crate) stack: Stack,
-    pub(crate) deadline: Deadline,
-    pub(crate) output: &'a Output,
-    /// Debian packages that builds need, of this group and earlier ones.
-    pub(crate) build_packages: Packages,
-    /// Debian packages that the app needs when it runs.
-    pub(crate) run_packages: Packages,
-    /// Layers that earlier groups put between the stack and the app.
-    pub(crate) layers: Vec<Layer>,
-    /// Layers that builds start with and no app runs with: toolchains, of this group and earlier
-    /// ones.
-    pub(crate) build_layers: Vec<Layer>,
-    /// Environment for registries and certificates.
-    host_env: BTreeMap<String, String>,
-    /// Whether this group is all there is, so that the app can be built where it will run.
-    pub(crate) alone: bool,
-    /// Time of the newest source file, in seconds since 1970.
-    pub(crate) source_time: u64,
-    exports: usize,
-    /// Keeps images that nothing refers to yet.
-    pub(crate) pins: Vec<Pin>,
-}
 
 /// What a group of buildpacks made.
 pub(crate) struct Compiled {
@@ -68,98 +44,6 @@ pub(crate) struct Compiled {
     pub(crate) labels: BTreeMap<String, String>,
     /// For the app's next build.
     pub(crate) kept: Vec<Kept>,
-}
-
-impl<'a> Context<'a> {
-    pub(crate) fn new(
-        builder: &'a Builder,
-        request: &'a BuildRequest,
-        work: Work,
-        stack: Stack,
-        deadline: Deadline,
-        output: &'a Output,
-        host_env: BTreeMap<String, String>,
-    ) -> Self {
-        Self {
-            builder,
-            request,
-            work,
-            stack,
-            deadline,
-            output,
-            build_packages: Packages::new(),
-            run_packages: Packages::new(),
-            layers: Vec::new(),
-            build_layers: Vec::new(),
-            host_env,
-            alone: false,
-            source_time: 0,
-            exports: 0,
-            pins: Vec::new(),
-        }
-    }
-
-    /// Where the app's files are while it is built: where they will run if it can be, because some
-    /// programs write down their own path; else where Heroku has them, but in the same place in
-    /// every build of an app, so that what programs keep by path is of use to the next one.
-    pub(crate) fn build_directory(&self) -> String {
-        if self.alone {
-            "/app".into()
-        } else {
-            format!("/tmp/build_{}", &self.request.app.0.simple().to_string()[..8])
-        }
-    }
-
-    /// The environment that every program of a build starts with.
-    pub(crate) fn env(&self, build_directory: &str) -> BTreeMap<String, String> {
-        let request = self.request;
-        let mut env = self.host_env.clone();
-        env.extend(request.metadata.clone());
-        let own = [
-            ("PATH", stack::PATH),
-            ("HOME", "/app"),
-            ("LANG", "C.UTF-8"),
-            ("DYNO", "build.1"),
-            ("STACK", &self.stack.classic_alias),
-            ("SOURCE_VERSION", request.source_version.as_deref().unwrap_or("")),
-            ("REQUEST_ID", &request.request_id),
-            ("BUILD_DIR", build_directory),
-        ];
-        env.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        // Megabytes, beyond which nothing of a kept directory is kept.
-        env.insert("KIGO_CACHE_LIMIT".into(), (self.builder.settings.cache_limit >> 20).to_string());
-        env
-    }
-
-    /// The image for a build container: the stack, the Debian packages and the layers so far, and
-    /// `more` on top.
-    pub(crate) async fn build_image(
-        &mut self,
-        more: impl IntoIterator<Item = Layer>,
-    ) -> Result<Digest, BuildError> {
-        let mut layers = self.builder.images.image(&self.stack.build)?.spec.layers;
-        layers.extend(packages::layer(self, self.stack.build, &self.build_packages).await?);
-        layers.extend(self.build_layers.iter().chain(&self.layers).copied());
-        layers.extend(more);
-        self.put_image(&ImageSpec { layers, ..ImageSpec::default() })
-    }
-
-    /// Stores an image and keeps it as long as the build.
-    pub(crate) fn put_image(&mut self, spec: &ImageSpec) -> Result<Digest, BuildError> {
-        let image = self.builder.images.put_image(spec)?;
-        self.pins.push(self.builder.images.pin(image));
-        Ok(image)
-    }
-
-    /// Hands a shell text to later buildpacks.
-    pub(crate) fn add_export(&mut self, text: &str) -> Result<(), BuildError> {
-        self.exports += 1;
-        let write = || {
-            std::fs::create_dir_all(self.work.inside("exports"))?;
-            self.work.write(&format!("exports/{:03}.sh", self.exports), &format!("{text}\n"))
-        };
-        write().map_err(BuildError::system("handing on what a buildpack exports"))
-    }
 }
 
 /// A run of buildpacks that share a container.

@@ -8,7 +8,7 @@ use crate::Settings;
 use domain::{AppId, BuildId, ConfigVars};
 use engine::fake::{Call, Fake, Step};
 use engine::{ContainerSpec, Engine, Exit, Power};
-use image::ImageStore;
+use image::{ImageSpec, ImageStore};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;

@@ -3,6 +3,7 @@
 use super::*;
 use crate::cache::Shared;
 use crate::errand::{self, Errand};
+use crate::packages::Packages;
 use async_trait::async_trait;
 use domain::{Reference, RepositoryName};
 
@@ -10,23 +11,12 @@ impl World {
     /// A build that has come as far as its buildpacks.
     pub(super) fn context<'a>(&'a self, request: &'a BuildRequest, output: &'a Output) -> Context<'a> {
         let builder = &self.builder;
-        Context {
-            builder,
-            request,
-            work: Work::create(&builder.data, request.build).unwrap(),
-            stack: stack::find(&builder.images, &builder.data, "kigo-13").unwrap().unwrap(),
-            deadline: Deadline(Instant::now() + Duration::from_mins(15)),
-            output,
-            build_packages: Packages::new(),
-            run_packages: Packages::new(),
-            layers: Vec::new(),
-            build_layers: Vec::new(),
-            host_env: BTreeMap::new(),
-            alone: true,
-            source_time: 0,
-            exports: 0,
-            pins: Vec::new(),
-        }
+        let work = Work::create(&builder.data, request.build).unwrap();
+        let stack = stack::find(&builder.images, &builder.data, "kigo-13").unwrap().unwrap();
+        let deadline = Deadline(Instant::now() + Duration::from_mins(15));
+        let mut context = Context::new(builder, request, work, stack, deadline, output, BTreeMap::new());
+        context.alone = true;
+        context
     }
 }
 
