@@ -4,6 +4,7 @@
 pub(crate) mod account;
 pub(crate) mod addon_attachments;
 pub(crate) mod addon_services;
+pub(crate) mod addon_tunnels;
 pub(crate) mod addons;
 pub(crate) mod app_features;
 pub(crate) mod app_setups;

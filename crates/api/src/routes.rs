@@ -1,9 +1,9 @@
 //! The table of contents: every path, and the layers that requests to it pass.
 
 use crate::handlers::{
-    account, addon_attachments, addon_services, addons, app_features, app_setups, apps, authorizations,
-    buildpacks, builds, collaborators, config_vars, domains, dynos, empty, formation, keys, log_drains,
-    log_sessions, places, registry, releases, sessions, slugs, sources, status,
+    account, addon_attachments, addon_services, addon_tunnels, addons, app_features, app_setups, apps,
+    authorizations, buildpacks, builds, collaborators, config_vars, domains, dynos, empty, formation, keys,
+    log_drains, log_sessions, places, registry, releases, sessions, slugs, sources, status,
 };
 use crate::middleware::{accept, auth, cors, etag, once, panics, request_id};
 use crate::{Api, ApiError, Parts, browser_login, gaps, streams, uploads};
@@ -141,6 +141,7 @@ fn addon_routes() -> Router<Api> {
         .route("/addons", get(addons::list))
         .route("/users/{user}/addons", get(addons::list_of_user))
         .route("/addons/{addon}", get(addons::info))
+        .route("/addons/{addon}/tunnel", get(addon_tunnels::open))
         .route("/addons/{addon}/addon-attachments", get(addon_attachments::list_of_addon))
         .route("/apps/{app}/addons", get(addons::list_of_app).post(addons::create))
         .route(

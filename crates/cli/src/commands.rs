@@ -36,6 +36,7 @@ commands! {
     Access = access "access";
     AccessAdd = access_add "access:add";
     AccessRemove = access_remove "access:remove";
+    AddonsTunnel = addons_tunnel "addons:tunnel";
     Apps = apps "apps";
     AppsCreate = apps_create "create" | "apps:create";
     AppsDestroy = apps_destroy "destroy" | "apps:destroy" | "apps:delete";

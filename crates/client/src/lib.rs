@@ -12,9 +12,11 @@ mod platform;
 pub mod rendezvous;
 mod transport;
 mod trust;
+mod tunnels;
 
 pub use error::{ClientError, SetUpError};
 pub use transport::Client;
+pub use tunnels::Tunnel;
 
 use std::path::PathBuf;
 

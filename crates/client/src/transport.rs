@@ -2,7 +2,7 @@
 
 use crate::{ClientError, Config, SetUpError, trust};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RANGE};
-use reqwest::{Method, RequestBuilder, Response, Url};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -15,6 +15,8 @@ const NEXT_RANGE: HeaderName = HeaderName::from_static("next-range");
 const PATIENCE: Duration = Duration::from_mins(1);
 /// How long it may take for one that means work.
 const LONG_PATIENCE: Duration = Duration::from_mins(15);
+/// For what lasts; there is no way to say "without".
+const FOR_EVER: Duration = Duration::from_hours(24 * 365);
 const CONNECT: Duration = Duration::from_secs(10);
 /// A call that changes nothing is tried again so often when the API cannot be reached.
 const RETRIES: u32 = 3;
@@ -119,6 +121,11 @@ impl Client {
         read(send(request.json(body)).await?).await
     }
 
+    /// Opens something that lasts: the answer may be read for any time.
+    pub(crate) async fn open(&self, path: &[&str], headers: HeaderMap) -> Result<Response, ClientError> {
+        send(self.request(Method::GET, path).headers(headers).timeout(FOR_EVER)).await
+    }
+
     /// The headers of an answer.
     pub(crate) async fn head(&self, path: &[&str]) -> Result<HeaderMap, ClientError> {
         Ok(self.send_again(|| self.request(Method::HEAD, path)).await?.headers().clone())
@@ -206,7 +213,7 @@ fn sensitive(scheme: &str, secret: &str) -> Result<HeaderValue, SetUpError> {
 async fn send(request: RequestBuilder) -> Result<Response, ClientError> {
     let response = request.send().await.map_err(transport)?;
     let status = response.status();
-    if status.is_success() {
+    if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
         return Ok(response);
     }
     let url = bare(response.url().as_str());

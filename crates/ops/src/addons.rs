@@ -4,12 +4,14 @@
 
 mod create;
 mod destroy;
+mod place;
 mod progress;
 mod update;
 
 pub use create::{Create, create, settled};
 pub use destroy::destroy;
 pub(crate) use destroy::of_destroyed_app;
+pub use place::place;
 pub use progress::{failed, gone, instance_failed, instance_gone, instance_up, later, provisioned};
 pub use update::{Update, update};
 
