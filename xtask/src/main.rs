@@ -21,7 +21,7 @@ usage: cargo xtask COMMAND
   test       install what the tests need, check, and run all of them
   check      formatting, lints, documentation and the layering rules
   tidy       the layering rules alone
-  bench      print Kigo's speed as ratios to its peers (PART to run one: start, deploy, builds, router, memory)
+  bench      print Kigo's speed as ratios to its peers (PART to run one: start, deploy, builds, addons, router, memory)
 ";
 
 fn main() -> ExitCode {

@@ -66,6 +66,11 @@ pub(crate) fn postgres_and_redis(server: &Server) -> Result<()> {
         let rows = app.heroku(&["pg:psql", "--command", "SELECT count(*) FROM visits"])?.ok()?.stdout;
         ensure!(rows.lines().any(|line| line.trim() == "2"), "{rows}");
 
+        let query = "psql \"$DATABASE_URL\" --command 'SELECT count(*) FROM visits'";
+        let words = ["addons:tunnel", "DATABASE_URL", "--app", &app.name, "--", "sh", "-c", query];
+        let rows = server.kigo(&words)?.ok()?.stdout;
+        ensure!(rows.lines().any(|line| line.trim() == "2"), "{rows}");
+
         shared(server, &app).await?;
         given_up(server, &app).await
     })

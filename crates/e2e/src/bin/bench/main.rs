@@ -3,6 +3,7 @@
 //! Absolute times of one machine mean little to another, and on a busy one little to itself; so
 //! Kigo and its peer take turns, and the median of the ratios is what is printed.
 
+mod addons;
 mod builds;
 mod deploy;
 mod figures;
@@ -21,6 +22,7 @@ const PARTS: &[Part] = &[
     ("start", start::start),
     ("deploy", deploy::deploy),
     ("builds", builds::builds),
+    ("addons", addons::addons),
     ("router", router::router),
     ("memory", memory::memory),
 ];
