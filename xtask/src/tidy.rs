@@ -24,6 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("container", &["domain", "engine", "image"]),
     ("builder", &["domain", "engine", "image"]),
     ("store", &["domain"]),
+    ("postgres", &["domain"]),
     ("engine-local", &["domain", "engine", "container", "image"]),
     ("ops", &["domain", "store", "addons"]),
     ("reconcile", &["domain", "addons", "planner", "store", "ops", "engine", "builder", "image", "logs"]),

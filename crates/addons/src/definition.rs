@@ -67,6 +67,9 @@ pub struct ValueRule {
     /// Each credential gets one of its own; else the add-on's first is everybody's.
     #[serde(default)]
     pub each_credential: bool,
+    /// Made anew when a credential is rotated.
+    #[serde(default)]
+    pub rotated: bool,
 }
 
 /// A container with a volume.
@@ -98,14 +101,13 @@ pub struct Running {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Hooks {
-    /// Makes what one credential of an add-on needs: a database and a user.
+    /// Makes what one credential of an add-on needs: a database and a user. Runs again for a new
+    /// password, and when the plan has changed.
     pub provision: Option<String>,
     /// Takes a credential away that is not the add-on's own.
     pub revoke: Option<String>,
     /// Takes an add-on away that shares its container.
     pub deprovision: Option<String>,
-    /// Changes the limits to another plan's.
-    pub resize: Option<String>,
     /// Writes a backup to its standard output.
     pub backup: Option<String>,
     /// Reads a backup from its standard input and puts it in the place of what is there.

@@ -27,8 +27,17 @@ impl Definition {
         self.values.iter().map(|(name, rule)| (name.clone(), rule.make())).collect()
     }
 
-    /// Values for a further credential of the add-on whose own ones are `first`, or for new ones in
-    /// the place of an old one's: what each has for itself is made anew.
+    /// Values for a credential in the place of the old ones.
+    pub fn make_rotated_values(&self, old: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let mut values = old.clone();
+        for (name, rule) in self.values.iter().filter(|(_, rule)| rule.rotated) {
+            values.insert(name.clone(), rule.make());
+        }
+        values
+    }
+
+    /// Values for a further credential of the add-on whose own ones are `first`: what each has for
+    /// itself is made anew.
     pub fn make_further_values(&self, first: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         let mut values = first.clone();
         for (name, rule) in self.values.iter().filter(|(_, rule)| rule.each_credential) {
@@ -44,7 +53,7 @@ mod tests {
 
     #[test]
     fn values_are_as_long_as_the_rule_says_and_differ() {
-        let rule = ValueRule { prefix: "u".into(), random: 13, each_credential: false };
+        let rule = ValueRule { prefix: "u".into(), random: 13, each_credential: false, rotated: false };
         let (one, two) = (rule.make(), rule.make());
         assert_ne!(one, two);
         assert!(one.len() == 14 && one.starts_with('u'), "{one}");

@@ -125,6 +125,20 @@ impl From<ops::Error> for ApiError {
     }
 }
 
+impl From<crate::DatabaseError> for ApiError {
+    fn from(error: crate::DatabaseError) -> Self {
+        match &error {
+            crate::DatabaseError::Refused(why) => Self::invalid_params(why.as_str()),
+            crate::DatabaseError::Unreachable(_) => {
+                tracing::warn!(cause = %Chain(&error), "answered 503");
+                let message = "The database does not answer. It may be starting: try again in a minute.";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", message)
+            }
+            crate::DatabaseError::Failed(_) => Self::internal(&error),
+        }
+    }
+}
+
 /// An error with everything that caused it: each says only its own level.
 struct Chain<'a>(&'a dyn std::error::Error);
 

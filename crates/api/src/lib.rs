@@ -28,7 +28,9 @@ pub use config::Config;
 pub use error::ApiError;
 pub use extract::Secure;
 pub use routes::router;
-pub use seams::{Blobs, ByteStream, OutputOf, Outputs, Runnable, Stored, StoredSlug, UploadError};
+pub use seams::{
+    Blobs, ByteStream, DatabaseError, Databases, OutputOf, Outputs, Runnable, Stored, StoredSlug, UploadError,
+};
 
 use ::logs::Logs;
 use ops::Ops;
@@ -41,6 +43,7 @@ pub struct Parts {
     pub logs: Logs,
     pub outputs: Arc<dyn Outputs>,
     pub blobs: Arc<dyn Blobs>,
+    pub databases: Arc<dyn Databases>,
     pub config: Config,
     /// The buildpacks that go by a name.
     pub buildpacks: Vec<BuiltIn>,
@@ -99,6 +102,10 @@ impl Api {
 
     pub(crate) fn blobs(&self) -> &dyn Blobs {
         self.0.parts.blobs.as_ref()
+    }
+
+    pub(crate) fn databases(&self) -> &dyn Databases {
+        self.0.parts.databases.as_ref()
     }
 
     pub(crate) fn config(&self) -> &Config {

@@ -5,6 +5,7 @@ mod addon;
 mod app;
 mod app_setup;
 mod build;
+mod database;
 mod dyno;
 mod place;
 mod release;
@@ -14,6 +15,7 @@ pub(crate) use addon::{addon, attachment, plan, region_capability, service as ad
 pub(crate) use app::{app, buildpacks, domain, feature, log_drain};
 pub(crate) use app_setup::app_setup;
 pub(crate) use build::{build, slug, source};
+pub(crate) use database::{database, database_credential, database_settings};
 pub(crate) use dyno::{dyno, dyno_size, formation};
 pub(crate) use place::{SINCE, generation, region, stable_id, stack};
 pub(crate) use release::release;

@@ -2,8 +2,8 @@
 
 use crate::handlers::{
     account, addon_attachments, addon_services, addon_tunnels, addons, app_features, app_setups, apps,
-    authorizations, buildpacks, builds, collaborators, config_vars, domains, dynos, empty, formation, keys,
-    log_drains, log_sessions, places, registry, releases, sessions, slugs, sources, status,
+    authorizations, buildpacks, builds, collaborators, config_vars, data, domains, dynos, empty, formation,
+    keys, log_drains, log_sessions, places, registry, releases, sessions, slugs, sources, status,
 };
 use crate::middleware::{accept, auth, cors, etag, once, panics, request_id};
 use crate::{Api, ApiError, Parts, browser_login, gaps, streams, uploads};
@@ -21,6 +21,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(release_routes())
         .merge(dyno_routes())
         .merge(addon_routes())
+        .merge(postgres_routes())
         .merge(empty_routes())
         .fallback(missing)
         .method_not_allowed_fallback(missing)
@@ -142,6 +143,7 @@ fn addon_routes() -> Router<Api> {
         .route("/users/{user}/addons", get(addons::list_of_user))
         .route("/addons/{addon}", get(addons::info))
         .route("/addons/{addon}/tunnel", get(addon_tunnels::open))
+        .route("/addons/{addon}/config/{namespace}", get(addons::config))
         .route("/addons/{addon}/addon-attachments", get(addon_attachments::list_of_addon))
         .route("/apps/{app}/addons", get(addons::list_of_app).post(addons::create))
         .route(
@@ -171,6 +173,40 @@ fn addon_routes() -> Router<Api> {
             "/regions/{region}/addon-region-capabilities",
             get(addon_services::region_capabilities_of_region),
         )
+}
+
+/// The data API's part about databases.
+fn postgres_routes() -> Router<Api> {
+    use data::{postgres, postgres_credentials as credentials, postgres_settings};
+    Router::new()
+        .route("/client/v11/databases/{database}", get(postgres::info))
+        .route("/client/v11/databases/{database}/wait_status", get(postgres::wait_status))
+        .route("/client/v11/databases/{database}/reset", put(postgres::reset))
+        .route("/client/v11/databases/{database}/connection_reset", post(postgres::end_connections))
+        .route("/client/v11/databases/{database}/stats_reset", put(postgres::reset_statistics))
+        .route("/client/v11/databases/{database}/unfollow", put(postgres::unfollow))
+        .route("/client/v11/databases/{database}/connection-pooling", post(postgres::pooling))
+        .route("/client/v11/databases/{database}/links", get(postgres::links).post(postgres::create_link))
+        .route("/client/v11/databases/{database}/upgrade/wait_status", get(postgres::upgrade_status))
+        .route("/client/v11/databases/{database}/upgrade/{step}", post(postgres::upgrade))
+        .route(
+            "/postgres/v0/databases/{database}/config",
+            get(postgres_settings::info).patch(postgres_settings::update),
+        )
+        .route(
+            "/postgres/v0/databases/{database}/credentials",
+            get(credentials::list).post(credentials::create),
+        )
+        .route(
+            "/postgres/v0/databases/{database}/credentials/{credential}",
+            get(credentials::info).delete(credentials::delete),
+        )
+        .route(
+            "/postgres/v0/databases/{database}/credentials/{credential}/credentials_rotation",
+            post(credentials::rotate),
+        )
+        .route("/postgres/v0/databases/{database}/credentials_rotation", post(credentials::rotate_all))
+        .route("/postgres/v0/databases/{database}/repair-default", post(credentials::repair_default))
 }
 
 /// Lists of what Kigo has none of, which the CLI reads beside what it is really after.

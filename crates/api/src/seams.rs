@@ -1,10 +1,11 @@
-//! What the API needs from parts that it may not know: the output of builds and releases, and the
-//! place where uploads go. The server wires them in.
+//! What the API needs from parts that it may not know: the output of builds and releases, the place
+//! where uploads go, and the servers that databases are in. The server wires them in.
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use domain::{AppSetupId, BuildId, Digest, ReleaseId, Slug};
+use domain::{AppSetupId, BuildId, DatabaseAccess, DatabaseFigures, Digest, ReleaseId, Slug};
 use futures_util::stream::BoxStream;
+use std::collections::BTreeMap;
 use std::io;
 
 /// A stream of bytes that can fail on its way.
@@ -86,4 +87,46 @@ pub trait Blobs: Send + Sync + 'static {
 
     /// Reads the tarball of a slug; `None` if it is not kept any more.
     async fn get_slug(&self, slug: &Slug) -> io::Result<Option<ByteStream>>;
+}
+
+/// Why a database server did not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// The user's fault, in words for the user.
+    #[error("{0}")]
+    Refused(String),
+    #[error("the database does not answer")]
+    Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the database did not do it")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// The servers that databases are in. Nobody's permission is asked here any more.
+#[async_trait]
+pub trait Databases: Send + Sync + 'static {
+    /// What a database says about itself.
+    async fn figures(&self, access: &DatabaseAccess) -> Result<DatabaseFigures, DatabaseError>;
+
+    /// Empties a database, and gives it these extensions.
+    async fn reset(&self, access: &DatabaseAccess, extensions: &[String]) -> Result<(), DatabaseError>;
+
+    /// Ends all connections of its users.
+    async fn end_connections(&self, access: &DatabaseAccess) -> Result<(), DatabaseError>;
+
+    /// Has it count anew.
+    async fn reset_statistics(&self, access: &DatabaseAccess) -> Result<(), DatabaseError>;
+
+    /// The server's settings as it has written them down, by PostgreSQL's names.
+    async fn settings(&self, access: &DatabaseAccess) -> Result<BTreeMap<String, String>, DatabaseError>;
+
+    /// Changes a setting of the server's for good, or for `None` forgets that it was changed.
+    async fn change_setting(
+        &self,
+        access: &DatabaseAccess,
+        name: &str,
+        value: Option<&str>,
+    ) -> Result<(), DatabaseError>;
+
+    /// Gives everything in a database to its owner again, and the owner all of these users' rights.
+    async fn repair_owner(&self, access: &DatabaseAccess, users: &[String]) -> Result<(), DatabaseError>;
 }

@@ -74,6 +74,8 @@ pub struct Addon {
     pub retry_at: Option<Timestamp>,
     /// Why the last attempt failed.
     pub failure: Option<String>,
+    /// It holds more than its plan allows, and is not let grow.
+    pub over_limit: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
@@ -110,12 +112,41 @@ pub struct Credential {
     pub values: BTreeMap<String, String>,
     /// It works. `false` while it is being made.
     pub active: bool,
+    /// Values that are being put in the place of the old ones.
+    pub next: Option<BTreeMap<String, String>>,
+    /// It is being taken away.
+    pub removed: bool,
+    /// Attempts at what is being done that failed.
+    pub attempts: u32,
+    /// Not before then is it tried again.
+    pub retry_at: Option<Timestamp>,
     pub created_at: Timestamp,
 }
 
 impl Credential {
     /// The one that every add-on has.
     pub const DEFAULT: &str = "default";
+
+    /// Whether its service is to be told of it.
+    pub fn is_pending(&self) -> bool {
+        !self.active || self.removed || self.next.is_some()
+    }
+
+    /// Whether it gets other values than it had. The same ones are for a service that is to learn of a
+    /// change of plan.
+    pub fn is_rotated(&self) -> bool {
+        self.next.as_ref().is_some_and(|next| *next != self.values)
+    }
+
+    /// The data API's word for where it stands.
+    pub fn state(&self) -> &'static str {
+        match (self.removed, self.active, &self.next) {
+            (true, ..) => "revoking",
+            (_, false, _) => "provisioning",
+            (.., Some(_)) if self.is_rotated() => "rotating",
+            _ => "active",
+        }
+    }
 }
 
 impl fmt::Debug for Credential {

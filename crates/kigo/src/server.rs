@@ -5,6 +5,7 @@
 
 mod blobs;
 mod capacity;
+mod databases;
 mod git_backend;
 mod health;
 mod http;
@@ -236,6 +237,7 @@ fn deps(base: &Base, routes: &router::Routes) -> reconcile::Deps {
         logs: base.logs.clone(),
         outputs: base.outputs.clone(),
         routing: Arc::new(routing::Router(routes.clone())),
+        storage: Arc::new(databases::Postgres),
     }
 }
 
@@ -278,6 +280,7 @@ fn pages(
         logs: base.logs.clone(),
         outputs: Arc::new(output::ApiOutputs(base.outputs.clone())),
         blobs: Arc::new(blobs),
+        databases: Arc::new(databases::Postgres),
         config: api::Config {
             origin: config.has_api_url().then(|| endpoints.api_url.clone()),
             app_url: endpoints.app_url.clone(),

@@ -12,6 +12,7 @@ pub use create::{Create, create, settled};
 pub use destroy::destroy;
 pub(crate) use destroy::of_destroyed_app;
 pub use place::place;
+pub(crate) use progress::in_whose_name;
 pub use progress::{failed, gone, instance_failed, instance_gone, instance_up, later, provisioned};
 pub use update::{Update, update};
 

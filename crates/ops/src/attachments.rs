@@ -3,8 +3,8 @@
 
 mod vars;
 
-pub use vars::reach;
 pub(crate) use vars::refresh;
+pub use vars::{of_namespace, reach};
 
 use crate::addons::{self, AddonInfo};
 use crate::{Actor, AppRef, Error, Ops, Permission, Result, access};
@@ -285,7 +285,8 @@ async fn check_namespace(write: &mut Write, addon: &Addon, namespace: Option<&st
             "The namespace {namespace:?} does not exist. Use `credential:NAME`."
         )));
     };
-    if store::credentials::by_name(write, addon.id, name).await?.is_none() {
+    let found = store::credentials::by_name(write, addon.id, name).await?;
+    if found.is_none_or(|found| !found.active || found.removed) {
         return Err(Error::invalid(format!("{} has no credential {name:?}.", addon.name)));
     }
     Ok(())

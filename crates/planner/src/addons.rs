@@ -4,7 +4,7 @@
 //! An add-on is provisioned once its instance is ready. What is given up is taken away: in a shared
 //! instance by a script of the service, else with the instance itself.
 
-use domain::{Addon, AddonId, AddonState, Instance, InstanceId};
+use domain::{Addon, AddonId, AddonState, Credential, CredentialId, Instance, InstanceId};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -25,7 +25,11 @@ pub enum Seen {
 pub struct World {
     pub instances: Vec<Instance>,
     pub addons: Vec<Addon>,
+    /// Those of which their services are to be told.
+    pub credentials: Vec<Credential>,
     pub seen: BTreeMap<InstanceId, Seen>,
+    /// Those whose containers are of another size than their plan says.
+    pub outgrown: BTreeSet<InstanceId>,
     /// Add-ons for which something is being done, and instances that are being started.
     pub busy: BTreeSet<AddonId>,
     pub starting: BTreeSet<InstanceId>,
@@ -61,10 +65,14 @@ pub enum Action {
     Start(InstanceId),
     /// An instance's container has ended: take it away and start it again later.
     Bury(InstanceId),
+    /// An instance's container is to be started anew, of another size.
+    Restart(InstanceId),
     /// Take an instance away with all it holds.
     Remove(InstanceId),
     /// Make what an add-on needs.
     Provision(AddonId),
+    /// Tell an add-on's service of a credential.
+    Credential(AddonId, CredentialId),
     /// It cannot be had.
     Fail(AddonId),
     /// Take what it has from a shared instance.
@@ -118,6 +126,9 @@ fn plan_instance(world: &World, instance: &Instance, now: Timestamp, plan: &mut 
         return;
     }
     match world.seen.get(&instance.id) {
+        Some(Seen::Ready) if world.outgrown.contains(&instance.id) => {
+            plan.actions.push(Action::Restart(instance.id));
+        }
         Some(Seen::Starting | Seen::Ready) => {}
         Some(Seen::Ended) => plan.actions.push(Action::Bury(instance.id)),
         None => match instance.retry_at.filter(|at| *at > now) {
@@ -132,6 +143,7 @@ fn plan_addon(settings: &Settings, world: &World, addon: &Addon, now: Timestamp,
     let ready = instance.is_none_or(|one| world.seen.get(&one.id) == Some(&Seen::Ready));
     let rests = addon.retry_at.filter(|at| *at > now);
     match addon.state {
+        AddonState::Provisioned if ready => plan_credentials(world, addon, now, plan),
         AddonState::Provisioned => {}
         AddonState::Provisioning => {
             let hopeless = instance.is_some_and(|one| !ready && one.failures >= settings.attempts);
@@ -162,6 +174,17 @@ fn plan_addon(settings: &Settings, world: &World, addon: &Addon, now: Timestamp,
                 },
             }
         }
+    }
+}
+
+/// One at a time, oldest first; one that rests after a failure does not hold up the others.
+fn plan_credentials(world: &World, addon: &Addon, now: Timestamp, plan: &mut Plan) {
+    for credential in world.credentials.iter().filter(|one| one.addon == addon.id) {
+        let Some(at) = credential.retry_at.filter(|at| *at > now) else {
+            plan.actions.push(Action::Credential(addon.id, credential.id));
+            return;
+        };
+        plan.wait(at);
     }
 }
 
@@ -198,6 +221,7 @@ mod tests {
             attempts: 0,
             retry_at: None,
             failure: None,
+            over_limit: false,
             created_at: now(),
             updated_at: now(),
         }
@@ -227,6 +251,10 @@ mod tests {
         assert_eq!(actions(&world(&one, None)), [Action::Start(id)]);
         assert_eq!(actions(&world(&one, Some(Seen::Starting))), []);
         assert_eq!(actions(&world(&one, Some(Seen::Ended))), [Action::Bury(id)]);
+        let mut grown = world(&one, Some(Seen::Ready));
+        assert_eq!(actions(&grown), []);
+        grown.outgrown.insert(id);
+        assert_eq!(actions(&grown), [Action::Restart(id)]);
         one.retry_at = Some(later(5));
         let found = plan(&Settings::default(), &world(&one, None), now());
         assert_eq!(found, Plan { actions: vec![], next: Some(later(5)) });
@@ -258,6 +286,38 @@ mod tests {
         world.instances = vec![one];
         world.seen.clear();
         assert_eq!(actions(&world), [Action::Fail(asked.id)]);
+    }
+
+    #[test]
+    fn credentials_wait_for_the_instance_and_for_nobody_who_rests() {
+        let one = instance(None);
+        let of = addon(AddonState::Provisioned, Some(one.id));
+        let credential = |retry_at| Credential {
+            id: CredentialId::new(),
+            addon: of.id,
+            name: "reports".into(),
+            values: BTreeMap::new(),
+            active: false,
+            next: None,
+            removed: false,
+            attempts: 0,
+            retry_at,
+            created_at: now(),
+        };
+        let (resting, ready) = (credential(Some(later(5))), credential(None));
+        let mut world = World {
+            instances: vec![one.clone()],
+            addons: vec![of.clone()],
+            credentials: vec![resting, ready.clone()],
+            seen: [(one.id, Seen::Starting)].into(),
+            ..World::default()
+        };
+        assert_eq!(actions(&world), []);
+        world.seen.insert(one.id, Seen::Ready);
+        assert_eq!(actions(&world), [Action::Credential(of.id, ready.id)]);
+        world.credentials.pop();
+        let found = plan(&Settings::default(), &world, now());
+        assert_eq!(found, Plan { actions: vec![], next: Some(later(5)) });
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod routes;
 mod services;
 mod setups;
 mod spec;
+mod storage;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ mod world;
 pub use driver::Board;
 pub use error::{Error, Result};
 pub use output::{OutputId, OutputStream, OutputWriter, Outputs};
+pub use storage::{Answer, Storage};
 
 use async_trait::async_trait;
 use builder::{AppJsonResult, BuildError, BuildOutcome, BuildRequest, Builder, Output};
@@ -189,6 +191,7 @@ pub struct Deps {
     /// Shared with whoever lets users follow outputs.
     pub outputs: Outputs,
     pub routing: Arc<dyn Routing>,
+    pub storage: Arc<dyn Storage>,
 }
 
 /// The running loops.
@@ -238,7 +241,7 @@ struct Starter {
 
 impl Starter {
     fn all(&mut self, settings: &Arc<Settings>) {
-        let Deps { ops, engine, builder, images, logs, outputs, routing } = self.deps.clone();
+        let Deps { ops, engine, builder, images, logs, outputs, routing, storage } = self.deps.clone();
         let collected = Collected::new();
         let swept = CancellationToken::new();
         let publisher = routes::Publisher::new(ops.clone(), routing, Arc::new(settings.dynos.clone()));
@@ -322,6 +325,9 @@ impl Starter {
             swept: swept.clone(),
         };
         self.start(builds, nudge);
+
+        let nudge = self.nudged_by(&[]);
+        self.start(storage::Watch { ops: ops.clone(), servers: storage }, nudge);
 
         let nudge = self.nudged_by(&[Table::Addons]);
         nudge.on(engine.changes(), &self.shutdown);

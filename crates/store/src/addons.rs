@@ -18,6 +18,7 @@ fn addon(row: &SqliteRow) -> Result<Addon> {
         attempts: row.number("attempts")?,
         retry_at: row.time_if_any("retry_at")?,
         failure: row.text_if_any("failure")?,
+        over_limit: row.flag("over_limit")?,
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
     })
@@ -54,7 +55,7 @@ pub async fn update(write: &mut Write, addon: &Addon) -> Result<()> {
     write.touch(Table::Addons);
     sqlx::query(
         "UPDATE addons SET plan = $2, name = $3, state = $4, instance_id = $5, attempts = $6, retry_at = $7,
-                           failure = $8, updated_at = $9
+                           failure = $8, updated_at = $9, over_limit = $10
          WHERE id = $1",
     )
     .bind(addon.id.to_string())
@@ -66,6 +67,7 @@ pub async fn update(write: &mut Write, addon: &Addon) -> Result<()> {
     .bind(addon.retry_at.map(micros))
     .bind(&addon.failure)
     .bind(micros(addon.updated_at))
+    .bind(addon.over_limit)
     .execute(write.sql())
     .await?;
     Ok(())

@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use http::StatusCode;
 use ops::addons::AddonInfo;
 use std::time::Duration;
-use wire::addon::{Addon, Create, Delete, Resolve, Update};
+use wire::addon::{Addon, Config, Create, Delete, Resolve, Update};
 
 /// How long an answer waits for what is quick to make, so that its user is told that it is there.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -78,7 +78,7 @@ pub(crate) async fn create(
 ) -> Result<(StatusCode, Json<Addon>), ApiError> {
     if let Some(option) = body.config.keys().next() {
         return Err(ApiError::invalid_params(format!(
-            "The option {option} is not known: services here take no options yet."
+            "The option {option} is not known: services here take no options (followers and forks of databases are not offered)."
         )));
     }
     let create = ops::addons::Create {
@@ -112,6 +112,16 @@ pub(crate) async fn delete(
     Body(body): Body<Delete>,
 ) -> Result<Json<Addon>, ApiError> {
     Ok(Json(shape(&api, &ops::addons::destroy(api.ops(), &actor, &app, &addon, body.force).await?)))
+}
+
+/// `GET /addons/{addon}/config/{namespace}`
+pub(crate) async fn config(
+    State(api): State<Api>,
+    Login(actor): Login,
+    Path((addon, namespace)): Path<(String, String)>,
+) -> Result<Json<Vec<Config>>, ApiError> {
+    let vars = ops::attachments::of_namespace(api.ops(), &actor, &addon, &namespace).await?;
+    Ok(Json(vars.into_iter().map(|(name, value)| Config { name, value: Some(value) }).collect()))
 }
 
 /// `POST /actions/addons/resolve`

@@ -1,14 +1,17 @@
 //! Seams that keep what they are given in memory.
 
-use api::{Blobs, ByteStream, OutputOf, Outputs, Runnable, Stored, StoredSlug, UploadError};
+use api::{
+    Blobs, ByteStream, DatabaseError, Databases, OutputOf, Outputs, Runnable, Stored, StoredSlug, UploadError,
+};
 use async_trait::async_trait;
 use bytes::Bytes;
-use domain::{Digest, Slug, SlugId};
+use domain::{DatabaseAccess, DatabaseFigures, Digest, Slug, SlugId};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sha2::Digest as _;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Notify;
 
 /// More than this is refused.
@@ -20,6 +23,11 @@ pub struct Memory {
     blobs: Mutex<HashMap<Digest, Bytes>>,
     slugs: Mutex<HashMap<SlugId, Bytes>>,
     outputs: Mutex<HashMap<OutputOf, Bytes>>,
+    settings: Mutex<BTreeMap<String, String>>,
+    /// What was done to databases.
+    pub done: Mutex<Vec<String>>,
+    /// Whether databases do not answer.
+    pub silent: AtomicBool,
     /// Told when somebody looks for an output.
     pub looked: Notify,
 }
@@ -89,5 +97,61 @@ impl Outputs for Memory {
         let text = self.outputs.lock().unwrap().get(&of).cloned();
         self.looked.notify_one();
         Ok(text.map(|text| one(text.slice((offset as usize).min(text.len())..))))
+    }
+}
+
+impl Memory {
+    fn do_to(&self, access: &DatabaseAccess, what: &str) -> Result<(), DatabaseError> {
+        if self.silent.load(Ordering::Relaxed) {
+            return Err(DatabaseError::Unreachable("nobody is there".into()));
+        }
+        let database = access.database.chars().next().unwrap();
+        self.done.lock().unwrap().push(format!("{what} {database}"));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Databases for Memory {
+    async fn figures(&self, access: &DatabaseAccess) -> Result<DatabaseFigures, DatabaseError> {
+        self.do_to(access, "look at")?;
+        Ok(DatabaseFigures { version: "17.5".into(), bytes: 7_759_871, tables: 3, connections: 2 })
+    }
+
+    async fn reset(&self, access: &DatabaseAccess, extensions: &[String]) -> Result<(), DatabaseError> {
+        if extensions.iter().any(|name| name == "plperlu") {
+            return Err(DatabaseError::Refused("There is no extension plperlu.".into()));
+        }
+        self.do_to(access, &format!("reset {extensions:?}"))
+    }
+
+    async fn end_connections(&self, access: &DatabaseAccess) -> Result<(), DatabaseError> {
+        self.do_to(access, "end connections of")
+    }
+
+    async fn reset_statistics(&self, access: &DatabaseAccess) -> Result<(), DatabaseError> {
+        self.do_to(access, "reset statistics of")
+    }
+
+    async fn settings(&self, _: &DatabaseAccess) -> Result<BTreeMap<String, String>, DatabaseError> {
+        Ok(self.settings.lock().unwrap().clone())
+    }
+
+    async fn change_setting(
+        &self,
+        _: &DatabaseAccess,
+        name: &str,
+        value: Option<&str>,
+    ) -> Result<(), DatabaseError> {
+        let mut settings = self.settings.lock().unwrap();
+        match value {
+            Some(value) => drop(settings.insert(name.into(), value.into())),
+            None => drop(settings.remove(name)),
+        }
+        Ok(())
+    }
+
+    async fn repair_owner(&self, access: &DatabaseAccess, users: &[String]) -> Result<(), DatabaseError> {
+        self.do_to(access, &format!("repair {users:?} in"))
     }
 }

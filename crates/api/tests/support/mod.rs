@@ -101,6 +101,7 @@ impl World {
             logs: logs.clone(),
             outputs: memory.clone(),
             blobs: memory.clone(),
+            databases: memory.clone(),
             config,
             buildpacks: vec![BuiltIn {
                 name: "heroku/nodejs",

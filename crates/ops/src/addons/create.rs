@@ -65,6 +65,7 @@ pub(crate) async fn insert(
         attempts: 0,
         retry_at: None,
         failure: None,
+        over_limit: false,
         created_at: now,
         updated_at: now,
     };
@@ -75,6 +76,10 @@ pub(crate) async fn insert(
         name: Credential::DEFAULT.into(),
         values: service.make_values(),
         active: false,
+        next: None,
+        removed: false,
+        attempts: 0,
+        retry_at: None,
         created_at: now,
     };
     store::credentials::insert(write, &credential).await?;

@@ -2,7 +2,7 @@
 
 use crate::attachments;
 use crate::{Ops, Result};
-use domain::{Addon, AddonId, AddonState, InstanceId};
+use domain::{Account, Addon, AddonId, AddonState, App, InstanceId};
 use jiff::Timestamp;
 use store::Write;
 
@@ -21,16 +21,20 @@ pub async fn provisioned(ops: &Ops, id: AddonId) -> Result<()> {
     let mut said = Vec::new();
     for attachment in store::attachments::of_addon(&mut write, id).await? {
         let Some(mut app) = store::apps::by_id(&mut write, attachment.app).await? else { continue };
-        let user = match store::accounts::by_id(&mut write, addon.user).await? {
-            Some(user) => Some(user),
-            None => store::accounts::by_id(&mut write, app.owner).await?,
-        };
-        let Some(user) = user else { continue };
+        let Some(user) = in_whose_name(&mut write, &addon, &app).await? else { continue };
         let what = format!("Attach {} (@ref:{})", attachment.name, addon.name);
         let lines = attachments::refresh(ops, &mut write, &mut app, &user, vec![what]).await?;
         said.push((app.id, lines));
     }
     ops.commit_all(write, said).await
+}
+
+/// The account for releases that an add-on causes in an app.
+pub(crate) async fn in_whose_name(write: &mut Write, addon: &Addon, app: &App) -> Result<Option<Account>> {
+    match store::accounts::by_id(write, addon.user).await? {
+        Some(user) => Ok(Some(user)),
+        None => Ok(store::accounts::by_id(write, app.owner).await?),
+    }
 }
 
 /// An attempt failed and is repeated later. The add-on stays what it was.

@@ -3,6 +3,7 @@
 use super::create::{free_name, plan_of};
 use super::{AddonInfo, find_in_app, with_app};
 use crate::{Actor, Error, Ops, Result, access, text};
+use domain::AddonState;
 
 /// What is to change; `None` leaves it.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +47,13 @@ pub async fn update(ops: &Ops, actor: &Actor, app: &str, identity: &str, input: 
             )));
         }
         addon.plan.clone_from(&plan.name);
+        // The service is told of them anew, with the plan's limits.
+        for mut credential in store::credentials::of_addon(&mut write, addon.id).await? {
+            if addon.state == AddonState::Provisioned && !credential.is_pending() {
+                credential.next = Some(credential.values.clone());
+                store::credentials::update(&mut write, &credential).await?;
+            }
+        }
         if let (false, Some(id)) = (plan.shared, addon.instance)
             && let Some(mut instance) = store::instances::by_id(&mut write, id).await?
         {

@@ -1,9 +1,10 @@
 //! The config vars that an app's attachments give.
 
 use crate::releases::{self, Trigger};
-use crate::{Error, Ops, Result};
+use crate::{Actor, Error, Ops, Permission, Result, addons};
 use ::addons::Place;
-use domain::{Account, AddonState, App, AppId, ConfigVars};
+use domain::{Account, Addon, AddonState, App, AppId, ConfigVars};
+use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 use store::{Tx, Write};
 
@@ -39,21 +40,50 @@ async fn current(ops: &Ops, write: &mut Write, app: AppId) -> Result<ConfigVars>
         if addon.state != AddonState::Provisioned {
             continue;
         }
-        let Some(service) = ops.settings().catalog.service(&addon.service) else { continue };
-        let credential = store::credentials::by_name(write, addon.id, attachment.credential()).await?;
-        let Some(credential) = credential.filter(|credential| credential.active) else { continue };
-        let instance = match addon.instance {
-            Some(id) => store::instances::by_id(write, id).await?,
-            None => None,
-        };
-        let place = match (&service.run, instance) {
-            (Some(run), Some(instance)) => Some(Place { host: instance.address, port: run.port }),
-            _ => None,
-        };
-        let given = service.config_vars(&attachment.name, place, &credential.values);
-        vars.0.extend(given.map_err(|error| Error::Internal(Box::new(error)))?);
+        vars.0.extend(given(ops, write, &addon, attachment.credential(), &attachment.name).await?);
     }
     Ok(vars)
+}
+
+/// What an attachment of this name gives by a credential; nothing while that is being made.
+async fn given(
+    ops: &Ops,
+    tx: &mut Tx,
+    addon: &Addon,
+    credential: &str,
+    name: &str,
+) -> Result<BTreeMap<String, String>> {
+    let Some(service) = ops.settings().catalog.service(&addon.service) else { return Ok(BTreeMap::new()) };
+    let credential = store::credentials::by_name(tx, addon.id, credential).await?;
+    let Some(credential) = credential.filter(|credential| credential.active) else {
+        return Ok(BTreeMap::new());
+    };
+    let instance = match addon.instance {
+        Some(id) => store::instances::by_id(tx, id).await?,
+        None => None,
+    };
+    let place = match (&service.run, instance) {
+        (Some(run), Some(instance)) => Some(Place { host: instance.address, port: run.port }),
+        _ => None,
+    };
+    let given = service.config_vars(name, place, &credential.values);
+    given.map_err(|error| Error::Internal(Box::new(error)))
+}
+
+/// What an add-on gives in a namespace, `credential:NAME`, without an attachment's name; nothing if
+/// there is no such namespace.
+pub async fn of_namespace(
+    ops: &Ops,
+    actor: &Actor,
+    addon: &str,
+    namespace: &str,
+) -> Result<BTreeMap<String, String>> {
+    let mut tx = ops.store().read().await?;
+    let addon = addons::find(&mut tx, actor, addon, Permission::ReadProtected).await?;
+    let Some(credential) = namespace.strip_prefix("credential:") else { return Ok(BTreeMap::new()) };
+    let vars = given(ops, &mut tx, &addon, credential, "").await?;
+    // Before the `_` there is no name.
+    Ok(vars.into_iter().map(|(name, value)| (name.trim_start_matches('_').to_owned(), value)).collect())
 }
 
 /// Where the add-ons are that an app is attached to: what its dynos are to be let through to.

@@ -18,6 +18,8 @@ pub(super) mod label {
     /// The service's name.
     pub(crate) const NAME: &str = "service";
     pub(crate) const ADDON: &str = "addon";
+    /// What its plan gave the container when it was started.
+    pub(crate) const SIZE: &str = "size";
 }
 
 /// User and group of `dyno` in every stack.
@@ -43,13 +45,15 @@ pub(super) fn instance(
     image: Digest,
     volume: PathBuf,
 ) -> ContainerSpec {
-    let size = offer.map(Plan::size).or(run.shared).unwrap_or(Size { memory: 256, disk: 0 });
+    let size = size(run, offer);
     let mut env = values(&instance.values);
     env.extend(plan_env(offer, size));
     env.insert("KIGO_PORT".into(), run.port.to_string());
     env.extend([("PATH".into(), PATH.into()), ("HOME".into(), "/tmp".into())]);
     let volume = Volume { image: volume, size: size.disk * MIB, target: DATA.into(), owner: USER };
-    let labels = [(label::KIND, label::SERVICE), (label::NAME, &definition.name)];
+    let sized = size_label(run, offer);
+    let labels =
+        [(label::KIND, label::SERVICE), (label::NAME, &definition.name), (label::SIZE, sized.as_str())];
     ContainerSpec {
         id: instance.id.0,
         env,
@@ -59,6 +63,16 @@ pub(super) fn instance(
         address: Some(instance.address),
         ..base(labels, image, &run.start, &definition.name)
     }
+}
+
+fn size(run: &Running, offer: Option<&Plan>) -> Size {
+    offer.map(Plan::size).or(run.shared).unwrap_or(Size { memory: 256, disk: 0 })
+}
+
+/// All that a container would have to be started anew for, if it changed.
+pub(super) fn size_label(run: &Running, offer: Option<&Plan>) -> String {
+    let (size, connections) = (size(run, offer), offer.map_or(SHARED_CONNECTIONS, |plan| plan.connections));
+    format!("{} {} {connections}", size.memory, size.disk)
 }
 
 /// The container of a hook that is about one credential of an add-on.
@@ -74,12 +88,14 @@ pub(super) fn task(
     image: Digest,
 ) -> ContainerSpec {
     let mut env = values(&instance.values);
-    env.extend(values(&credential.values));
+    env.extend(values(credential.next.as_ref().unwrap_or(&credential.values)));
     env.extend(plan_env(Some(offer), offer.size()));
     let told = [
         ("KIGO_HOST", instance.address.to_string()),
         ("KIGO_PORT", run.port.to_string()),
         ("KIGO_CREDENTIAL", credential.name.clone()),
+        ("KIGO_SHARED", offer.shared.to_string()),
+        ("KIGO_ROTATED", credential.is_rotated().to_string()),
         ("PATH", PATH.to_owned()),
         ("HOME", "/tmp".to_owned()),
     ];

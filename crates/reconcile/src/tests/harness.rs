@@ -198,6 +198,11 @@ impl World {
         }
     }
 
+    /// Operations on the same store with other settings.
+    pub(crate) fn with_settings(&self, settings: ops::Settings) -> Ops {
+        Ops::new(self.ops.store().clone(), settings, Arc::new(Api(self.logs.clone())))
+    }
+
     pub(crate) fn start(&mut self) {
         let deps = Deps {
             ops: self.ops.clone(),
@@ -207,6 +212,7 @@ impl World {
             logs: self.logs.clone(),
             outputs: self.outputs.clone(),
             routing: self.routing.clone(),
+            storage: Arc::new(super::storage::Server::default()),
         };
         let shutdown = CancellationToken::new();
         let running = start(deps, self.settings.clone(), &shutdown);

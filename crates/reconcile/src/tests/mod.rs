@@ -4,6 +4,7 @@ mod garbage;
 mod harness;
 mod kills;
 mod setups;
+mod storage;
 
 use crate::OutputId;
 use domain::route::Backends;

@@ -1,0 +1,159 @@
+//! Databases: `/client/v11/databases/{database}`, by the add-on's name or id.
+
+use crate::extract::{Body, Login};
+use crate::{Api, ApiError, present};
+use axum::Json;
+use axum::extract::{Path, State};
+use domain::AddonState;
+use ops::Permission;
+use wire::data::postgres::{Database, Message, Reset, WaitStatus};
+
+/// `GET /client/v11/databases/{database}`
+pub(crate) async fn info(
+    State(api): State<Api>,
+    Login(actor): Login,
+    Path(database): Path<String>,
+) -> Result<Json<Database>, ApiError> {
+    let found = ops::postgres::find(api.ops(), &actor, &database, Permission::ReadProtected).await?;
+    found.ready()?;
+    // One that does not answer is shown, too: that it does not is what its user wants to know.
+    let figures = match &found.access {
+        Some(access) => api.databases().figures(access).await,
+        None => return Err(ApiError::not_found("database")),
+    };
+    if let Err(error) = &figures {
+        tracing::warn!(database = found.addon.addon.name, %error, "a database does not answer");
+    }
+    let shape = present::database(&found, figures.ok().as_ref());
+    shape.map(Json).ok_or_else(|| ApiError::not_found("database"))
+}
+
+/// `GET /client/v11/databases/{database}/wait_status`
+pub(crate) async fn wait_status(
+    State(api): State<Api>,
+    Login(actor): Login,
+    Path(database): Path<String>,
+) -> Result<Json<WaitStatus>, ApiError> {
+    let found = ops::postgres::find(api.ops(), &actor, &database, Permission::Read).await?;
+    let status = |waiting, message: &str| WaitStatus { waiting, error: false, message: message.to_owned() };
+    let status = match (found.addon.addon.state, &found.access) {
+        (AddonState::Provisioned, Some(access)) => match api.databases().figures(access).await {
+            Ok(_) => status(false, "available"),
+            Err(_) => status(true, "starting"),
+        },
+        _ => status(true, "preparing (provisioning)"),
+    };
+    Ok(Json(status))
+}
+
+/// `PUT /client/v11/databases/{database}/reset`
+pub(crate) async fn reset(
+    State(api): State<Api>,
+    Login(actor): Login,
+    Path(database): Path<String>,
+    Body(body): Body<Reset>,
+) -> Result<Json<Message>, ApiError> {
+    let found = ops::postgres::find(api.ops(), &actor, &database, Permission::WriteProtected).await?;
+    let extensions = body.extensions.unwrap_or_default();
+    api.databases().reset(found.ready()?, &extensions).await?;
+    ops::postgres::told(api.ops(), &actor, &found, "Reset");
+    Ok(message("Reset successful."))
+}
+
+/// `POST /client/v11/databases/{database}/connection_reset`
+pub(crate) async fn end_connections(
+    State(api): State<Api>,
+    Login(actor): Login,
+    Path(database): Path<String>,
+) -> Result<Json<Message>, ApiError> {
+    let found = ops::postgres::find(api.ops(), &actor, &database, Permission::WriteProtected).await?;
+    api.databases().end_connections(found.ready()?).await?;
+    ops::postgres::told(api.ops(), &actor, &found, "End all connections of");
+    Ok(message("Connections terminated."))
+}
+
+/// `PUT /client/v11/databases/{database}/stats_reset`
+pub(crate) async fn reset_statistics(
+    State(api): State<Api>,
+    Login(actor): Login,
+    Path(database): Path<String>,
+) -> Result<Json<Message>, ApiError> {
+    let found = ops::postgres::find(api.ops(), &actor, &database, Permission::WriteProtected).await?;
+    found.own_server("Resetting statistics")?;
+    api.databases().reset_statistics(found.ready()?).await?;
+    Ok(message("Statistics have been reset."))
+}
+
+/// `PUT /client/v11/databases/{database}/unfollow`
+pub(crate) async fn unfollow(
+    State(api): State<Api>,
+    Login(actor): Login,
+    Path(database): Path<String>,
+) -> Result<Json<Message>, ApiError> {
+    let found = ops::postgres::find(api.ops(), &actor, &database, Permission::WriteProtected).await?;
+    let name = &found.addon.addon.name;
+    Err(ApiError::invalid_params(format!("{name} does not follow another database.")))
+}
+
+/// What a server of one's own can have and does not have here, each with its reason.
+async fn not_offered(api: Api, actor: ops::Actor, database: &str, what: &str) -> ApiError {
+    match ops::postgres::find(api.ops(), &actor, database, Permission::Read).await {
+        Ok(_) => ApiError::new(http::StatusCode::NOT_FOUND, "not_implemented", what),
+        Err(error) => error.into(),
+    }
+}
+
+/// `…/connection-pooling`
+pub(crate) async fn pooling(
+    State(api): State<Api>,
+    Login(actor): Login,
+    Path(database): Path<String>,
+) -> ApiError {
+    let what = "Connection pooling is not offered here: use a pool of your app's own.";
+    not_offered(api, actor, &database, what).await
+}
+
+/// `…/links`
+pub(crate) async fn links(
+    State(api): State<Api>,
+    Login(actor): Login,
+    Path(database): Path<String>,
+) -> Result<Json<Vec<Message>>, ApiError> {
+    ops::postgres::find(api.ops(), &actor, &database, Permission::Read).await?;
+    Ok(Json(Vec::new()))
+}
+
+/// `POST …/links`
+pub(crate) async fn create_link(
+    State(api): State<Api>,
+    Login(actor): Login,
+    Path(database): Path<String>,
+) -> ApiError {
+    let what = "Links between databases are not offered here: see `heroku pg:fdwsql`.";
+    not_offered(api, actor, &database, what).await
+}
+
+/// `GET …/upgrade/wait_status`
+pub(crate) async fn upgrade_status(
+    State(api): State<Api>,
+    Login(actor): Login,
+    Path(database): Path<String>,
+) -> Result<Json<WaitStatus>, ApiError> {
+    ops::postgres::find(api.ops(), &actor, &database, Permission::Read).await?;
+    Ok(Json(WaitStatus { waiting: false, error: false, message: NO_UPGRADE.to_owned() }))
+}
+
+const NO_UPGRADE: &str = "There is no other version of PostgreSQL to upgrade to here.";
+
+/// `POST …/upgrade/{step}`
+pub(crate) async fn upgrade(
+    State(api): State<Api>,
+    Login(actor): Login,
+    Path((database, _)): Path<(String, String)>,
+) -> ApiError {
+    not_offered(api, actor, &database, NO_UPGRADE).await
+}
+
+pub(crate) fn message(text: &str) -> Json<Message> {
+    Json(Message { message: text.to_owned() })
+}

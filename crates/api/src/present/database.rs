@@ -1,0 +1,147 @@
+//! Databases of Heroku Postgres.
+
+use domain::{DatabaseAccess, DatabaseFigures};
+use ops::postgres::{Database, Kind, SETTINGS};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use wire::data::postgres::{Credential, Login, Row, Setting};
+
+const KIB: f64 = 1024.0;
+
+/// As `pg:info` shows it; without figures if it does not answer. `None` if it is not there.
+pub(crate) fn database(
+    found: &Database,
+    figures: Option<&DatabaseFigures>,
+) -> Option<wire::data::postgres::Database> {
+    let access = found.access.as_ref()?;
+    let addon = &found.addon.addon;
+    Some(wire::data::postgres::Database {
+        addon_id: addon.id.0,
+        name: addon.name.clone(),
+        heroku_resource_id: addon.id.0,
+        created_at: addon.created_at.into(),
+        plan: found.plan.name.clone(),
+        port: access.address.port(),
+        database_name: access.database.clone(),
+        database_user: access.owner.clone(),
+        database_password: found.password.clone().unwrap_or_default(),
+        resource_url: found.url.clone().unwrap_or_default(),
+        waiting: figures.is_none(),
+        credentials: found.credentials,
+        num_bytes: figures.map_or(0, |figures| figures.bytes),
+        following: None,
+        leader: None,
+        info: rows(found, figures),
+    })
+}
+
+fn rows(found: &Database, figures: Option<&DatabaseFigures>) -> Vec<Row> {
+    let plan = &found.plan;
+    let mut rows = vec![("Plan", plan.title.clone())];
+    match figures {
+        None => rows.push(("Status", "Unavailable".to_owned())),
+        Some(figures) => rows.extend([
+            ("Status", "Available".to_owned()),
+            ("Connections", format!("{}/{}", figures.connections, plan.connections)),
+            ("PG Version", figures.version.clone()),
+            ("Created", found.addon.addon.created_at.strftime("%Y-%m-%d %H:%M UTC").to_string()),
+            ("Data Size", data_size(figures.bytes, plan.disk)),
+            ("Tables", figures.tables.to_string()),
+        ]),
+    }
+    let own = if plan.shared { "Unsupported" } else { "Unavailable" };
+    rows.push(("Fork/Follow", own.to_owned()));
+    rows.push(("Rollback", own.to_owned()));
+    rows.push(("Continuous Protection", "Off".to_owned()));
+    let row = |(name, value): (&str, String)| Row { name: name.into(), values: vec![Value::String(value)] };
+    rows.into_iter().map(row).collect()
+}
+
+/// `7.4 MB / 1 GB (0.72%)`
+fn data_size(bytes: u64, disk: u64) -> String {
+    let limit = disk.saturating_mul(1 << 20);
+    #[expect(clippy::cast_precision_loss, reason = "for people")]
+    let share = if limit == 0 { 0.0 } else { bytes as f64 / limit as f64 * 100.0 };
+    format!("{} / {} ({share:.2}%)", size(bytes), size(limit))
+}
+
+fn size(bytes: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "for people")]
+    let mut figure = bytes as f64;
+    for unit in ["bytes", "KB", "MB", "GB"] {
+        if figure < KIB {
+            let text = format!("{figure:.1}");
+            return format!("{} {unit}", text.strip_suffix(".0").unwrap_or(&text));
+        }
+        figure /= KIB;
+    }
+    format!("{figure:.1} TB")
+}
+
+/// A way to log in at a database.
+pub(crate) fn database_credential(access: &DatabaseAccess, one: &domain::Credential) -> Credential {
+    let value = |name: &str| one.values.get(name).cloned().unwrap_or_default();
+    let login = Login {
+        user: value("user"),
+        password: value("password"),
+        state: if one.active { "active" } else { "enabling" }.to_owned(),
+    };
+    Credential {
+        uuid: one.id.0,
+        name: one.name.clone(),
+        state: one.state().to_owned(),
+        database: access.database.clone(),
+        host: access.address.ip().to_string(),
+        port: access.address.port(),
+        credentials: vec![login],
+    }
+}
+
+/// All settings, from what a server has written down.
+pub(crate) fn database_settings(known: &BTreeMap<String, String>) -> BTreeMap<String, Setting> {
+    SETTINGS
+        .iter()
+        .map(|setting| {
+            let text = ops::postgres::from_postgres(setting, known);
+            let values = match setting.kind {
+                Kind::Word(words) => {
+                    words.iter().map(|(word, says)| ((*word).into(), (*says).into())).collect()
+                }
+                _ => BTreeMap::new(),
+            };
+            let shape = Setting {
+                value: setting.read(text),
+                desc: setting.about.to_owned(),
+                default: setting.read(setting.default),
+                values,
+            };
+            (setting.name.to_owned(), shape)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_for_people() {
+        assert_eq!(data_size(7_759_871, 1024), "7.4 MB / 1 GB (0.72%)");
+        assert_eq!(size(12), "12 bytes");
+        assert_eq!(size(64 << 30), "64 GB");
+        assert_eq!(size(3 << 40), "3.0 TB");
+    }
+
+    #[test]
+    fn settings_without_a_word_of_the_server_s_have_their_defaults() {
+        let known = BTreeMap::from([
+            ("log_connections".to_owned(), "off".to_owned()),
+            ("session_preload_libraries".to_owned(), "auto_explain".to_owned()),
+        ]);
+        let all = database_settings(&known);
+        assert_eq!(all["log_connections"].value, Value::Bool(false));
+        assert_eq!(all["auto_explain"].value, Value::Bool(true));
+        assert_eq!(all["log_min_duration_statement"].value, Value::from(2000));
+        assert!(all["log_statement"].values.contains_key("ddl"));
+    }
+}

@@ -1,0 +1,103 @@
+//! Databases: `/client/v11/databases/{database}`, `/postgres/v0/databases/{database}`.
+
+use crate::Time;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// A database.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Database {
+    pub addon_id: Uuid,
+    pub name: String,
+    pub heroku_resource_id: Uuid,
+    pub created_at: Time,
+    pub plan: String,
+    pub port: u16,
+    pub database_name: String,
+    pub database_user: String,
+    pub database_password: String,
+    /// The address with all that one needs to get in.
+    pub resource_url: String,
+    #[serde(rename = "waiting?")]
+    pub waiting: bool,
+    /// How many there are.
+    pub credentials: usize,
+    /// Bytes.
+    pub num_bytes: u64,
+    /// The address of the database that it follows.
+    pub following: Option<String>,
+    /// The name of the add-on that it follows.
+    pub leader: Option<String>,
+    /// What `pg:info` prints, in this order.
+    pub info: Vec<Row>,
+}
+
+/// A line of `pg:info`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    pub name: String,
+    pub values: Vec<Value>,
+}
+
+/// Whether a database is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitStatus {
+    #[serde(rename = "waiting?")]
+    pub waiting: bool,
+    #[serde(rename = "error?")]
+    pub error: bool,
+    pub message: String,
+}
+
+/// A sentence that says what was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    pub message: String,
+}
+
+/// Body of `PUT …/reset`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reset {
+    #[serde(default)]
+    pub extensions: Option<Vec<String>>,
+}
+
+/// One setting of a database.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setting {
+    pub value: Value,
+    pub desc: String,
+    pub default: Value,
+    /// What a word means, for settings that are words.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, String>,
+}
+
+/// A way to log in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credential {
+    pub uuid: Uuid,
+    pub name: String,
+    /// `active`, or what is being done about it: `provisioning`, `rotating`, `revoking`.
+    pub state: String,
+    pub database: String,
+    pub host: String,
+    pub port: u16,
+    pub credentials: Vec<Login>,
+}
+
+/// A user and a password.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    pub user: String,
+    pub password: String,
+    pub state: String,
+}
+
+/// Body of `POST …/credentials`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreateCredential {
+    pub name: String,
+}
