@@ -14,6 +14,7 @@ mod hostile_builds;
 mod isolation;
 mod kills;
 mod languages;
+mod pg;
 mod registry;
 mod setups;
 mod tour;
@@ -35,6 +36,7 @@ const SHARED: &[(&str, Shared)] = &[
     ("tour::operators_see_health_and_metrics", tour::operators_see_health_and_metrics),
     ("tour::kigos_own_cli_does_the_same", tour::kigos_own_cli_does_the_same),
     ("addons::postgres_and_redis", addons::postgres_and_redis),
+    ("pg::every_command", pg::every_command),
     ("commands::every_command_of_the_list", commands::every_command_of_the_list),
     ("commands::login_with_a_password", commands::login_with_a_password),
     ("commands::one_off_dynos", commands::one_off_dynos),
