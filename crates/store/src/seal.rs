@@ -139,6 +139,7 @@ const SEALED_COLUMNS: &[SealedColumn] = sealed_columns![
     "drains"."sealed_url" by "id",
     "instances"."sealed_values" by "id",
     "addon_credentials"."sealed_values" by "id",
+    "transfers"."sealed_url" by "id",
 ];
 
 /// Wraps the data keys of all rows anew.
