@@ -14,6 +14,7 @@ pub(crate) mod builds;
 pub(crate) mod collaborators;
 pub(crate) mod config_vars;
 pub(crate) mod containers;
+pub(crate) mod data;
 pub(crate) mod domains;
 pub(crate) mod dynos;
 pub(crate) mod empty;

@@ -2,7 +2,7 @@
 
 use crate::handlers::{
     account, addon_attachments, addon_services, addons, app_features, app_setups, apps, authorizations,
-    buildpacks, builds, collaborators, config_vars, domains, dynos, empty, formation, keys, log_drains,
+    buildpacks, builds, collaborators, config_vars, data, domains, dynos, empty, formation, keys, log_drains,
     log_sessions, places, registry, releases, sessions, slugs, sources, status,
 };
 use crate::middleware::{accept, auth, cors, etag, once, panics, request_id};
@@ -21,6 +21,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(release_routes())
         .merge(dyno_routes())
         .merge(addon_routes())
+        .merge(transfer_routes())
         .merge(empty_routes())
         .fallback(missing)
         .method_not_allowed_fallback(missing)
@@ -49,6 +50,7 @@ fn open_routes() -> Router<Api> {
         .route("/auth/browser/{id}", get(browser_login::form).post(browser_login::submit))
         .route("/auth/cli/{id}", get(browser_login::poll))
         .route("/api/v4/current-status", get(status::current))
+        .route("/backups/{token}", get(data::transfers::download))
         .route("/buildpacks", get(registry::search))
         .route("/buildpacks/{buildpack}", get(registry::info))
         .route("/buildpacks/{buildpack}/revisions", get(registry::revisions))
@@ -169,6 +171,33 @@ fn addon_routes() -> Router<Api> {
         .route(
             "/regions/{region}/addon-region-capabilities",
             get(addon_services::region_capabilities_of_region),
+        )
+}
+
+/// Of the data API.
+fn transfer_routes() -> Router<Api> {
+    Router::new()
+        .route("/client/v11/apps/{app}/transfers", get(data::transfers::list))
+        .route(
+            "/client/v11/apps/{app}/transfers/{transfer}",
+            get(data::transfers::info).delete(data::transfers::delete),
+        )
+        .route(
+            "/client/v11/apps/{app}/transfers/{transfer}/actions/public-url",
+            post(data::transfers::public_url),
+        )
+        .route("/client/v11/apps/{app}/transfers/{transfer}/actions/cancel", post(data::transfers::cancel))
+        .route("/client/v11/apps/{app}/transfers/{transfer}/actions/prove", post(data::transfers::prove))
+        .route("/client/v11/databases/{database}/backups", post(data::transfers::backup))
+        .route("/client/v11/databases/{database}/restores", post(data::transfers::restore))
+        .route("/client/v11/databases/{database}/transfers", post(data::transfers::copy))
+        .route(
+            "/client/v11/databases/{database}/transfer-schedules",
+            get(data::schedules::list).post(data::schedules::set),
+        )
+        .route(
+            "/client/v11/databases/{database}/transfer-schedules/{schedule}",
+            delete(data::schedules::delete),
         )
 }
 

@@ -20,6 +20,7 @@ pub mod build;
 pub mod buildpack;
 pub mod collaborator;
 pub mod config_vars;
+pub mod data;
 pub mod domain;
 pub mod dyno;
 pub mod dyno_size;

@@ -1,7 +1,10 @@
 //! Asking for a backup, a restore, a copy.
 
 use crate::{Actor, Error, Ops, Permission, Result, addons};
-use domain::{Addon, AddonState, Proof, Schedule, Transfer, TransferId, TransferKind, TransferState};
+use ::addons::Place;
+use domain::{
+    Addon, AddonId, AddonState, Proof, Schedule, Transfer, TransferId, TransferKind, TransferState,
+};
 use jiff::Timestamp;
 use store::{Tx, Write};
 
@@ -73,11 +76,13 @@ pub async fn restore(
     insert(write, transfer).await
 }
 
-/// Copies all data of an add-on into another, in the place of what is there.
+/// Copies all data of an add-on into another, in the place of what is there. Both are named by the value of a
+/// config var that leads to them.
 pub async fn copy(ops: &Ops, actor: &Actor, from: &str, to: &str) -> Result<Transfer> {
     let mut write = ops.store().write().await?;
-    let source = ready(ops, &mut write, actor, from, Permission::ReadProtected).await?;
-    let target = ready(ops, &mut write, actor, to, Permission::Write).await?;
+    let (from, to) = (by_url(ops, &mut write, from).await?, by_url(ops, &mut write, to).await?);
+    let source = ready(ops, &mut write, actor, &from.to_string(), Permission::ReadProtected).await?;
+    let target = ready(ops, &mut write, actor, &to.to_string(), Permission::Write).await?;
     if source.id == target.id {
         return Err(Error::invalid("An add-on cannot be copied onto itself."));
     }
@@ -88,6 +93,29 @@ pub async fn copy(ops: &Ops, actor: &Actor, from: &str, to: &str) -> Result<Tran
     (transfer.from, transfer.to) = (Some(source.id), Some(target.id));
     (transfer.from_name, transfer.to_name) = (source.name, target.name);
     insert(write, transfer).await
+}
+
+/// The add-on that a config var of this value leads to.
+async fn by_url(ops: &Ops, tx: &mut Tx, url: &str) -> Result<AddonId> {
+    for addon in store::addons::list(tx).await? {
+        let Some(service) = ops.settings().catalog.service(&addon.service) else { continue };
+        let instance = match addon.instance {
+            Some(id) => store::instances::by_id(tx, id).await?,
+            None => None,
+        };
+        let (Some(run), Some(instance)) = (&service.run, instance) else { continue };
+        let place = Place { host: instance.address, port: run.port };
+        for credential in store::credentials::of_addon(tx, addon.id).await? {
+            let vars = service.config_vars("X", Some(place), &credential.values).unwrap_or_default();
+            if vars.values().any(|value| value == url) {
+                return Ok(addon.id);
+            }
+        }
+    }
+    Err(Error::invalid(
+        "Only databases of this installation can be copied from and to, and this address is none of theirs. For \
+         others there are pg:pull, pg:push and pg:backups:restore with the address of a dump.",
+    ))
 }
 
 /// The backup that a schedule asks for at `slot`. For the loop; takes no actor.

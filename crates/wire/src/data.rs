@@ -1,0 +1,4 @@
+//! Shapes of the data API, which the official CLI finds at `HEROKU_DATA_HOST`. No schema of it is published:
+//! they are what the CLI reads.
+
+pub mod transfer;
