@@ -121,9 +121,9 @@ pub async fn update(write: &mut Write, transfer: &Transfer) -> Result<()> {
     Ok(())
 }
 
-/// Writes how far one is. Wakes nobody: nothing is decided by it.
+/// Writes how far one that runs is. Wakes nobody: nothing is decided by it.
 pub async fn set_progress(write: &mut Write, id: TransferId, processed: u64) -> Result<()> {
-    sqlx::query("UPDATE transfers SET processed_bytes = $2 WHERE id = $1")
+    sqlx::query("UPDATE transfers SET processed_bytes = $2 WHERE id = $1 AND state = 'running'")
         .bind(id.to_string())
         .bind(integer(processed))
         .execute(write.sql())

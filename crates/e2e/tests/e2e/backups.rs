@@ -56,10 +56,10 @@ fn restored(app: &App<'_>) -> Result<()> {
     // What is no dump changes nothing.
     let refused =
         app.heroku(&["pg:backups:restore", "https://kigo.invalid/dump", "VAULT", "--confirm", &app.name])?;
-    ensure!(refused.code != 0 && refused.all().contains("could not be downloaded"), "{}", refused.all());
+    ensure!(refused.code != 0 && flat(&refused).contains("could not be downloaded"), "{}", refused.all());
     let inner =
         app.heroku(&["pg:backups:restore", "http://127.0.0.1:1/dump", "VAULT", "--confirm", &app.name])?;
-    ensure!(inner.code != 0 && inner.all().contains("own network"), "{}", inner.all());
+    ensure!(inner.code != 0 && flat(&inner).contains("own network"), "{}", inner.all());
     ensure!(ask(app, "DATABASE", SUM)? == ask(app, "VAULT", SUM)?, "what failed has changed something");
     Ok(())
 }
@@ -119,7 +119,7 @@ async fn damaged(app: &App<'_>) -> Result<()> {
     shown(app, "b001", "CANNOT BE RESTORED").await?;
     app.logs_say("heroku[backups]: Backup b001 of keeper-main CANNOT BE RESTORED").await?;
     let refused = app.heroku(&["pg:backups:restore", "b001", "VAULT", "--confirm", &app.name])?;
-    ensure!(refused.code != 0 && refused.all().contains("damaged"), "{}", refused.all());
+    ensure!(refused.code != 0 && flat(&refused).contains("damaged"), "{}", refused.all());
     ensure!(ask(app, "DATABASE", SUM)? == ask(app, "VAULT", SUM)?, "what failed has changed something");
     Ok(())
 }
@@ -183,6 +183,11 @@ async fn killed(app: &App<'_>, path: &str, body: Option<Value>) -> Result<Value>
     Ok(ended)
 }
 
+/// What the CLI said, without the breaks that it puts into long lines.
+fn flat(output: &Output) -> String {
+    output.all().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 fn database(app: &App<'_>, more: &[&str]) -> Result<()> {
     let mut words = vec!["addons:create", "heroku-postgresql:mini", "--wait"];
     words.extend(more);
@@ -199,12 +204,18 @@ async fn addon(app: &App<'_>, attachment: &str) -> Result<String> {
 
 /// Waits until a line of `pg:backups` about this backup says so.
 async fn shown(app: &App<'_>, name: &str, words: &str) -> Result<()> {
-    until("a word about a backup", async || {
+    let line = until("a word about a backup", async || {
         let list = app.heroku(&["pg:backups"]).map_err(|error| error.to_string())?.stdout;
-        let line = list.lines().any(|line| line.trim_start().starts_with(name) && line.contains(words));
-        if line { Ok(()) } else { Err(list) }
+        let line = list.lines().find(|line| line.trim_start().starts_with(name)).map(str::to_owned);
+        let known = |line: &String| line.contains(", proven ") || line.contains(", CANNOT BE RESTORED");
+        line.filter(known).ok_or(list)
     })
-    .await
+    .await?;
+    if line.contains(words) {
+        return Ok(());
+    }
+    let info = app.heroku(&["pg:backups:info", name])?.all();
+    anyhow::bail!("{line}: {}", info.get(info.len().saturating_sub(3000)..).unwrap_or(&info))
 }
 
 /// Where a backup's dump lies.
