@@ -283,7 +283,6 @@ impl Worker {
         let Some(transfer) = ops::transfers::begun(ops, id).await? else { return Ok(()) };
         let ended = match self.run(&transfer, stop).await {
             Ok(done) => Ended::Done(done),
-            Err(Stop::Asked) if self.services.shutdown.is_cancelled() => return Ok(()),
             Err(_) if self.services.shutdown.is_cancelled() => return Ok(()),
             Err(Stop::Asked) => Ended::Cancelled,
             Err(Stop::Failed(why)) => Ended::Failed(why),
@@ -315,9 +314,9 @@ impl planner::transfers::Owners for Owners<'_> {
 
 /// Names of files that belong to transfers.
 fn files<'a>(transfers: impl Iterator<Item = &'a Transfer>) -> HashSet<String> {
-    let names = transfers.flat_map(|one| match one.state.is_over() {
-        true => vec![one.id.to_string()],
-        false => vec![one.id.to_string(), format!("{}.part", one.id)],
+    let names = transfers.flat_map(|one| {
+        let part = (!one.state.is_over()).then(|| format!("{}.part", one.id));
+        part.into_iter().chain([one.id.to_string()])
     });
     names.collect()
 }

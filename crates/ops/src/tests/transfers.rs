@@ -114,6 +114,17 @@ async fn what_a_killed_server_did_is_begun_again_three_times() {
 }
 
 #[tokio::test]
+async fn one_that_is_deleted_while_it_is_tried_leaves_nothing() {
+    let (world, app, addon) = world().await;
+    let made = backup(&world, &addon).await;
+    let (_, instance) = transfers::proof_begun(&world.ops, made.id).await.unwrap().unwrap();
+    transfers::delete(&world.ops, &world.admin, &app, "1").await.unwrap();
+    transfers::proof_ended(&world.ops, made.id, Verdict::Proven("a 1".into())).await.unwrap();
+    let mut tx = world.ops.store().read().await.unwrap();
+    assert!(store::instances::by_id(&mut tx, instance.id).await.unwrap().unwrap().removed);
+}
+
+#[tokio::test]
 async fn refusals() {
     let (world, app, addon) = world().await;
     let made = backup(&world, &addon).await;

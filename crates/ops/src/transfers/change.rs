@@ -24,7 +24,7 @@ pub async fn cancel(ops: &Ops, actor: &Actor, app: &str, identity: &str) -> Resu
 /// Forgets one, and its dump.
 pub async fn delete(ops: &Ops, actor: &Actor, app: &str, identity: &str) -> Result<Transfer> {
     let mut write = ops.store().write().await?;
-    let (_, transfer) = find(&mut write, actor, app, identity, Permission::Write).await?;
+    let (_, mut transfer) = find(&mut write, actor, app, identity, Permission::Write).await?;
     if !transfer.state.is_over() {
         return Err(Error::Conflict(format!(
             "{} is not over. Cancel it first: heroku pg:backups:cancel {}",
@@ -32,6 +32,8 @@ pub async fn delete(ops: &Ops, actor: &Actor, app: &str, identity: &str) -> Resu
             transfer.name()
         )));
     }
+    // Nobody would know any more where it was being tried.
+    super::proof::give_up(&mut write, &mut transfer).await?;
     store::transfers::delete(&mut write, transfer.id).await?;
     write.commit().await?;
     Ok(transfer)
