@@ -1,5 +1,6 @@
 //! What a definition says. Every word of the file is documented in `docs/addons/writing.md`.
 
+use domain::Retention;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -153,6 +154,9 @@ pub struct Plan {
     /// Open at a time, at most; 0 for what has none.
     #[serde(default)]
     pub connections: u64,
+    /// How many of its backups are kept.
+    #[serde(default)]
+    pub backups: Retention,
     /// Further limits, by the names that the service's scripts know.
     #[serde(default)]
     pub limits: BTreeMap<String, String>,

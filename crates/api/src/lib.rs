@@ -21,6 +21,7 @@ mod present;
 mod ranges;
 mod routes;
 pub mod seams;
+mod signed;
 mod streams;
 mod uploads;
 

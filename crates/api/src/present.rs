@@ -9,6 +9,7 @@ mod database;
 mod dyno;
 mod place;
 mod release;
+mod transfer;
 
 pub(crate) use account::{account, authorization, collaborator, key, session};
 pub(crate) use addon::{addon, attachment, plan, region_capability, service as addon_service};
@@ -19,6 +20,7 @@ pub(crate) use database::{database, database_credential, database_settings};
 pub(crate) use dyno::{dyno, dyno_size, formation};
 pub(crate) use place::{SINCE, generation, region, stable_id, stack};
 pub(crate) use release::release;
+pub(crate) use transfer::{BACKUP_SCHEME, moment, schedule, transfer};
 
 use crate::Config;
 use crate::extract::Origin;

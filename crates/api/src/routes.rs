@@ -22,6 +22,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(dyno_routes())
         .merge(addon_routes())
         .merge(postgres_routes())
+        .merge(transfer_routes())
         .merge(empty_routes())
         .fallback(missing)
         .method_not_allowed_fallback(missing)
@@ -50,6 +51,7 @@ fn open_routes() -> Router<Api> {
         .route("/auth/browser/{id}", get(browser_login::form).post(browser_login::submit))
         .route("/auth/cli/{id}", get(browser_login::poll))
         .route("/api/v4/current-status", get(status::current))
+        .route("/backups/{token}", get(data::transfers::download))
         .route("/buildpacks", get(registry::search))
         .route("/buildpacks/{buildpack}", get(registry::info))
         .route("/buildpacks/{buildpack}/revisions", get(registry::revisions))
@@ -207,6 +209,33 @@ fn postgres_routes() -> Router<Api> {
         )
         .route("/postgres/v0/databases/{database}/credentials_rotation", post(credentials::rotate_all))
         .route("/postgres/v0/databases/{database}/repair-default", post(credentials::repair_default))
+}
+
+/// Of the data API.
+fn transfer_routes() -> Router<Api> {
+    Router::new()
+        .route("/client/v11/apps/{app}/transfers", get(data::transfers::list))
+        .route(
+            "/client/v11/apps/{app}/transfers/{transfer}",
+            get(data::transfers::info).delete(data::transfers::delete),
+        )
+        .route(
+            "/client/v11/apps/{app}/transfers/{transfer}/actions/public-url",
+            post(data::transfers::public_url),
+        )
+        .route("/client/v11/apps/{app}/transfers/{transfer}/actions/cancel", post(data::transfers::cancel))
+        .route("/client/v11/apps/{app}/transfers/{transfer}/actions/prove", post(data::transfers::prove))
+        .route("/client/v11/databases/{database}/backups", post(data::transfers::backup))
+        .route("/client/v11/databases/{database}/restores", post(data::transfers::restore))
+        .route("/client/v11/databases/{database}/transfers", post(data::transfers::copy))
+        .route(
+            "/client/v11/databases/{database}/transfer-schedules",
+            get(data::schedules::list).post(data::schedules::set),
+        )
+        .route(
+            "/client/v11/databases/{database}/transfer-schedules/{schedule}",
+            delete(data::schedules::delete),
+        )
 }
 
 /// Lists of what Kigo has none of, which the CLI reads beside what it is really after.

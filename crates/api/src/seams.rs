@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use domain::{AppSetupId, BuildId, DatabaseAccess, DatabaseFigures, Digest, ReleaseId, Slug};
+use domain::{AppSetupId, BuildId, DatabaseAccess, DatabaseFigures, Digest, ReleaseId, Slug, TransferId};
 use futures_util::stream::BoxStream;
 use std::collections::BTreeMap;
 use std::io;
@@ -87,6 +87,9 @@ pub trait Blobs: Send + Sync + 'static {
 
     /// Reads the tarball of a slug; `None` if it is not kept any more.
     async fn get_slug(&self, slug: &Slug) -> io::Result<Option<ByteStream>>;
+
+    /// Reads the dump of a backup, and tells how many bytes it has; `None` if it is not kept any more.
+    async fn get_backup(&self, backup: TransferId) -> io::Result<Option<(u64, ByteStream)>>;
 }
 
 /// Why a database server did not do something.

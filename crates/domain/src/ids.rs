@@ -74,10 +74,14 @@ ids! {
     ReleaseId
     /// A repository of the registry.
     RepositoryId
+    /// A schedule of backups.
+    ScheduleId
     /// A slug: what a build made.
     SlugId
     /// An uploaded source tarball.
     SourceId
+    /// A transfer of an add-on's data.
+    TransferId
     /// A blob on its way into a repository.
     UploadId
 }

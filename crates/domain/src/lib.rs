@@ -21,6 +21,7 @@ pub mod registry;
 pub mod release;
 pub mod route;
 pub mod size;
+pub mod transfer;
 pub mod user;
 
 pub use addon::{Addon, AddonState, Attachment, Credential, Instance};
@@ -39,4 +40,5 @@ pub use procfile::Procfile;
 pub use registry::{Manifest, Reference, Repository, RepositoryBlob, RepositoryName, Tag, Upload};
 pub use release::{ConfigVars, Release, ReleaseStatus, Slug, TypeImage};
 pub use size::DynoSize;
+pub use transfer::{Proof, Retention, Schedule, Transfer, TransferKind, TransferLine, TransferState};
 pub use user::{Account, Authorization, AuthorizationKind, SshKey};

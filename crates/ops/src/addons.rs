@@ -8,6 +8,7 @@ mod place;
 mod progress;
 mod update;
 
+pub(crate) use create::scratch;
 pub use create::{Create, create, settled};
 pub use destroy::destroy;
 pub(crate) use destroy::of_destroyed_app;

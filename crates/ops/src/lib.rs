@@ -36,6 +36,7 @@ pub mod sessions;
 pub mod slugs;
 pub mod sources;
 pub mod stacks;
+pub mod transfers;
 
 mod access;
 mod error;

@@ -8,3 +8,4 @@ pub mod addons;
 pub mod builds;
 pub mod dynos;
 pub mod routes;
+pub mod transfers;

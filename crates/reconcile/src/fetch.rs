@@ -11,8 +11,10 @@ use reach::{Reach, Resolver};
 use reqwest::header::LOCATION;
 use reqwest::{Client, Response, Url};
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 
 /// Redirects that are followed.
 const REDIRECTS: usize = 5;
@@ -57,6 +59,41 @@ pub(crate) async fn fetch(
     let blob = tokio::time::timeout(timeout, download).await.map_err(late)??;
     check(checksum, blob.digest)?;
     Ok(blob.digest)
+}
+
+/// Downloads `url` into a file that must not be there yet, and tells how many bytes came. Only what is
+/// `allowed` of the server's own network can be reached.
+pub(crate) async fn fetch_file(
+    path: &Path,
+    url: &str,
+    limit: u64,
+    timeout: Duration,
+    allowed: &[IpNet],
+) -> Result<u64, FetchError> {
+    let url: Url = url.parse().map_err(|_| FetchError::Address)?;
+    let host = url.host_str().ok_or(FetchError::Address)?.to_owned();
+    let kept = |error: io::Error| FetchError::Store(chain(&error));
+    let download = async {
+        let mut body = get(url, Reach::new(allowed)).await?.bytes_stream();
+        let mut options = tokio::fs::OpenOptions::new();
+        let mut file = options.write(true).create_new(true).mode(0o600).open(path).await.map_err(kept)?;
+        let mut count = 0_u64;
+        while let Some(piece) = body.next().await {
+            let piece = piece.map_err(|error| FetchError::Download {
+                host: host.clone(),
+                why: chain(&error.without_url()),
+            })?;
+            count = count.saturating_add(piece.len() as u64);
+            if count > limit {
+                return Err(FetchError::Store(format!("it has more than {limit} bytes")));
+            }
+            file.write_all(&piece).await.map_err(kept)?;
+        }
+        file.sync_all().await.map_err(kept)?;
+        Ok(count)
+    };
+    let late = |_| FetchError::Download { host: host.clone(), why: "it took too long".into() };
+    tokio::time::timeout(timeout, download).await.map_err(late)?
 }
 
 /// The answer that has the source, after redirects. These are followed here, so that each address
@@ -104,7 +141,7 @@ fn check(announced: Option<&str>, digest: Digest) -> Result<(), FetchError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::io::AsyncReadExt;
 
     /// Answers one request with `answer`.
     async fn server(answer: &'static str) -> String {

@@ -26,6 +26,7 @@ mod storage;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod transfers;
 mod world;
 
 pub use driver::Board;
@@ -331,21 +332,28 @@ impl Starter {
 
         let nudge = self.nudged_by(&[Table::Addons]);
         nudge.on(engine.changes(), &self.shutdown);
+        let worker = services::Worker::new(
+            ops.clone(),
+            engine.clone(),
+            builder.clone(),
+            settings.data.clone(),
+            swept.clone(),
+            self.shutdown.clone(),
+        );
+        let at_work = services::AtWork::default();
         let services = services::Services {
-            worker: services::Worker::new(
-                ops.clone(),
-                engine.clone(),
-                builder.clone(),
-                settings.data.clone(),
-                swept.clone(),
-                self.shutdown.clone(),
-            ),
+            worker: worker.clone(),
             settings: settings.addons,
             nudge: nudge.clone(),
             children: self.children.clone(),
-            at_work: services::AtWork::default(),
+            at_work: at_work.clone(),
         };
         self.start(services, nudge);
+
+        let nudge = self.nudged_by(&[Table::Transfers, Table::Addons]);
+        nudge.on(engine.changes(), &self.shutdown);
+        let worker = transfers::Worker { services: worker, at_work, settings: settings.clone() };
+        self.start(transfers::Transfers::new(worker, nudge.clone(), self.children.clone()), nudge);
 
         let nudge = self.nudged_by(&[]);
         self.start(metrics::Metrics { ops: ops.clone(), engine: engine.clone(), logs: logs.clone() }, nudge);

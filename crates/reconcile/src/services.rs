@@ -5,7 +5,7 @@
 //! hook runs in a container beside it and is begun again when the server was killed meanwhile, so hooks
 //! must be able to find their work done. What is made of that is written down by `ops`.
 
-mod spec;
+pub(crate) mod spec;
 mod task;
 
 use crate::Build;
@@ -81,6 +81,21 @@ struct Busy {
 }
 
 impl AtWork {
+    /// A hook's container that somebody waits for.
+    pub(crate) fn begin(&self, task: engine::ContainerId) {
+        self.with(|busy| busy.tasks.insert(task));
+    }
+
+    /// Nobody waits for it any more.
+    pub(crate) fn end(&self, task: engine::ContainerId) {
+        self.with(|busy| busy.tasks.remove(&task));
+    }
+
+    /// Whether somebody waits for it.
+    pub(crate) fn has(&self, task: engine::ContainerId) -> bool {
+        self.with(|busy| busy.tasks.contains(&task))
+    }
+
     fn with<T>(&self, look: impl FnOnce(&mut Busy) -> T) -> T {
         look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -346,14 +361,14 @@ impl Worker {
         {
             let _turn = self.turns.acquire().await.map_err(|_| Error::Service("the server ends".into()))?;
             let image = self.image(run).await?;
-            let spec = spec::task(addon, instance, definition, run, offer, credential, script, image);
+            let spec = spec::task(addon.id, instance, definition, run, offer, credential, script, image);
             task::run(self, spec, at_work).await?;
         }
         Ok(ops::credentials::done(&self.ops, credential).await?)
     }
 
     /// The service of an instance or add-on, and its plan; `None` for a shared instance's.
-    fn offer(&self, service: &str, plan: Option<&str>) -> Result<(&Definition, Option<&Offer>)> {
+    pub(crate) fn offer(&self, service: &str, plan: Option<&str>) -> Result<(&Definition, Option<&Offer>)> {
         let withdrawn = |what: &str| Error::Service(format!("{what} is not in the catalog any more"));
         let catalog = &self.ops.settings().catalog;
         let definition = catalog.service(service).ok_or_else(|| withdrawn(service))?;
@@ -362,7 +377,7 @@ impl Worker {
         Ok((definition, Some(found)))
     }
 
-    async fn image(&self, run: &Running) -> Result<Digest> {
+    pub(crate) async fn image(&self, run: &Running) -> Result<Digest> {
         tokio::select! {
             () = self.swept.cancelled() => {}
             () = self.shutdown.cancelled() => return Err(Error::Service("the server ends".into())),
@@ -425,7 +440,7 @@ impl Worker {
             let credentials = store::credentials::of_addon(&mut tx, addon.id).await?;
             drop(tx);
             for credential in credentials {
-                let spec = spec::task(addon, instance, definition, run, offer, &credential, script, image);
+                let spec = spec::task(addon.id, instance, definition, run, offer, &credential, script, image);
                 task::run(self, spec, at_work).await?;
             }
         }

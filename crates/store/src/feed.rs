@@ -20,9 +20,11 @@ pub enum Table {
     Releases,
     Slugs,
     Sources,
+    /// Transfers of add-ons' data, and schedules of backups.
+    Transfers,
 }
 
-const TABLES: usize = Table::Sources as usize + 1;
+const TABLES: usize = Table::Transfers as usize + 1;
 
 /// The sending side.
 pub(crate) struct Feed {

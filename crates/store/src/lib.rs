@@ -33,6 +33,7 @@ pub mod releases;
 pub mod slugs;
 pub mod sources;
 pub mod ssh_keys;
+pub mod transfers;
 
 mod error;
 mod feed;

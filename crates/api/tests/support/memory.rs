@@ -5,7 +5,7 @@ use api::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use domain::{DatabaseAccess, DatabaseFigures, Digest, Slug, SlugId};
+use domain::{DatabaseAccess, DatabaseFigures, Digest, Slug, SlugId, TransferId};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sha2::Digest as _;
 use std::collections::{BTreeMap, HashMap};
@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 /// More than this is refused.
 pub const LIMIT: u64 = 1 << 16;
 
-/// Blobs by digest, slugs by id, and output by whose it is.
+/// Blobs by digest, slugs and dumps by id, and output by whose it is.
 #[derive(Default)]
 pub struct Memory {
     blobs: Mutex<HashMap<Digest, Bytes>>,
@@ -28,6 +28,7 @@ pub struct Memory {
     pub done: Mutex<Vec<String>>,
     /// Whether databases do not answer.
     pub silent: AtomicBool,
+    backups: Mutex<HashMap<TransferId, Bytes>>,
     /// Told when somebody looks for an output.
     pub looked: Notify,
 }
@@ -36,6 +37,13 @@ impl Memory {
     /// Lets a build or release command have printed this.
     pub fn print(&self, of: OutputOf, text: &'static str) {
         self.outputs.lock().unwrap().insert(of, Bytes::from_static(text.as_bytes()));
+    }
+}
+
+impl Memory {
+    /// Lets a backup have this dump.
+    pub fn dump(&self, backup: TransferId, bytes: &'static [u8]) {
+        self.backups.lock().unwrap().insert(backup, Bytes::from_static(bytes));
     }
 }
 
@@ -88,6 +96,11 @@ impl Blobs for Memory {
 
     async fn get_slug(&self, slug: &Slug) -> io::Result<Option<ByteStream>> {
         Ok(self.slugs.lock().unwrap().get(&slug.id).cloned().map(one))
+    }
+
+    async fn get_backup(&self, backup: TransferId) -> io::Result<Option<(u64, ByteStream)>> {
+        let bytes = self.backups.lock().unwrap().get(&backup).cloned();
+        Ok(bytes.map(|bytes| (bytes.len() as u64, one(bytes))))
     }
 }
 

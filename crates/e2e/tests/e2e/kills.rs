@@ -17,7 +17,7 @@ async fn dyno_ids(app: &App<'_>) -> Result<BTreeSet<String>> {
 }
 
 /// Purges the platform and passes the story's outcome on; a failed story shows the server's log.
-async fn story(name: &str, tell: impl AsyncFnOnce(&Server) -> Result<()>) -> Result<()> {
+pub(crate) async fn story(name: &str, tell: impl AsyncFnOnce(&Server) -> Result<()>) -> Result<()> {
     let server = Server::start(name, &[]).await?;
     let told = tell(&server).await.with_context(|| {
         let log = server.log();

@@ -5,6 +5,7 @@
 //! the run.
 
 mod addons;
+mod backups;
 mod cli_more;
 mod cnb;
 mod commands;
@@ -37,6 +38,7 @@ const SHARED: &[(&str, Shared)] = &[
     ("tour::kigos_own_cli_does_the_same", tour::kigos_own_cli_does_the_same),
     ("addons::postgres_and_redis", addons::postgres_and_redis),
     ("pg::every_command", pg::every_command),
+    ("backups::made_restored_and_proven", backups::made_restored_and_proven),
     ("commands::every_command_of_the_list", commands::every_command_of_the_list),
     ("commands::login_with_a_password", commands::login_with_a_password),
     ("commands::one_off_dynos", commands::one_off_dynos),
@@ -113,6 +115,7 @@ const SHARED: &[(&str, Shared)] = &[
 const ALONE: &[(&str, Alone)] = &[
     ("cli_more::a_full_disk_is_told_and_got_over", cli_more::a_full_disk_is_told_and_got_over),
     ("hostile_builds::they_harm_nobody_else", hostile_builds::they_harm_nobody_else),
+    ("backups::done_by_the_next_server", backups::done_by_the_next_server),
     ("kills::during_a_build", kills::during_a_build),
     ("kills::during_a_release_command", kills::during_a_release_command),
     ("kills::during_a_setup", kills::during_a_setup),

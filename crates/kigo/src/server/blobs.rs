@@ -4,7 +4,7 @@
 use api::{Blobs, ByteStream, Runnable, Stored, StoredSlug, UploadError};
 use async_trait::async_trait;
 use builder::Builder;
-use domain::{Digest, Slug};
+use domain::{Digest, Slug, TransferId};
 use image::{
     AdmitError, Compression, ImageSpec, ImageStore, PackOptions, StoreError, UnpackOptions, View, unpack,
 };
@@ -118,6 +118,16 @@ impl Blobs for Uploads {
             Some(layer) => self.get(&layer.digest).await,
             None => Ok(None),
         }
+    }
+
+    async fn get_backup(&self, backup: TransferId) -> io::Result<Option<(u64, ByteStream)>> {
+        let path = self.builder.data.join("backups").join(backup.to_string());
+        let file = match tokio::fs::File::open(path).await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other?,
+        };
+        let size = file.metadata().await?.len();
+        Ok(Some((size, Box::pin(ReaderStream::new(file)))))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{AddonInfo, with_app};
 use crate::attachments::{self, Wanted};
 use crate::{Actor, Error, Ops, Result, access, text};
-use addons::{Definition, Plan};
+use addons::{Definition, Plan, Running};
 use domain::{
     Addon, AddonId, AddonState, App, Credential, CredentialId, Instance, InstanceId, addon::check_addon_name,
 };
@@ -184,6 +184,29 @@ async fn instance(
     };
     store::instances::insert(write, &instance).await?;
     Ok(Some(instance.id))
+}
+
+/// An instance that is no add-on's, for a while.
+pub(crate) async fn scratch(
+    ops: &Ops,
+    write: &mut Write,
+    service: &str,
+    plan: &str,
+    run: &Running,
+) -> Result<Instance> {
+    let instance = Instance {
+        id: InstanceId::new(),
+        service: service.to_owned(),
+        plan: Some(plan.to_owned()),
+        address: free_address(ops, write).await?,
+        values: run.make_values(),
+        removed: false,
+        failures: 0,
+        retry_at: None,
+        created_at: ops.now(),
+    };
+    store::instances::insert(write, &instance).await?;
+    Ok(instance)
 }
 
 /// The address after the last one that was given out, so that one that was freed is used again as late

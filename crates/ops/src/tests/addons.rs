@@ -49,11 +49,11 @@ async fn world() -> World {
     World::with(Settings { catalog: Arc::new(catalog), ..Settings::default() }).await
 }
 
-fn order(plan: &str) -> Create {
+pub(super) fn order(plan: &str) -> Create {
     Create { plan: plan.into(), ..Create::default() }
 }
 
-async fn make(world: &World, app: &str, input: Create) -> addons::AddonInfo {
+pub(super) async fn make(world: &World, app: &str, input: Create) -> addons::AddonInfo {
     let info = addons::create(&world.ops, &world.admin, app, input).await.unwrap();
     assert_eq!(info.addon.state, AddonState::Provisioning);
     addons::provisioned(&world.ops, info.addon.id).await.unwrap();

@@ -13,6 +13,7 @@ mod formation;
 mod hangers_on;
 mod registry;
 mod releases;
+mod transfers;
 
 use crate::builds::{Finished, Outcome, Success};
 use crate::{Actor, AppLog, Error, Ops, Result, Settings};
@@ -40,7 +41,7 @@ impl AppLog for Lines {
     fn log(&self, app: AppId, line: LogLine) {
         let text = line.to_string();
         let text = text.split_once(' ').unwrap().1;
-        self.0.lock().unwrap().push((app, text.strip_prefix("app[api]: ").unwrap().to_owned()));
+        self.0.lock().unwrap().push((app, text.strip_prefix("app[api]: ").unwrap_or(text).to_owned()));
     }
 }
 

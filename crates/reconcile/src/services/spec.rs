@@ -1,7 +1,7 @@
 //! How containers of services and of their hooks are to be.
 
 use addons::{Definition, Plan, Running, Size};
-use domain::{Addon, Credential, Digest, Instance};
+use domain::{AddonId, Credential, Digest, Instance};
 use engine::{ContainerSpec, Limits, Power, Terminal, Volume};
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 /// Labels of these containers.
-pub(super) mod label {
+pub(crate) mod label {
     pub(crate) use crate::spec::label::KIND;
     /// Values of [`KIND`].
     pub(crate) const SERVICE: &str = "service";
@@ -66,7 +66,9 @@ pub(super) fn instance(
 }
 
 fn size(run: &Running, offer: Option<&Plan>) -> Size {
-    offer.map(Plan::size).or(run.shared).unwrap_or(Size { memory: 256, disk: 0 })
+    // Of a plan that shares, one is tried in a container like the shared one.
+    let own = offer.filter(|offer| !offer.shared).map(Plan::size);
+    own.or(run.shared).unwrap_or(Size { memory: 256, disk: 0 })
 }
 
 /// All that a container would have to be started anew for, if it changed.
@@ -77,8 +79,8 @@ pub(super) fn size_label(run: &Running, offer: Option<&Plan>) -> String {
 
 /// The container of a hook that is about one credential of an add-on.
 #[expect(clippy::too_many_arguments, reason = "all that a hook is told")]
-pub(super) fn task(
-    addon: &Addon,
+pub(crate) fn task(
+    addon: AddonId,
     instance: &Instance,
     definition: &Definition,
     run: &Running,
@@ -100,7 +102,7 @@ pub(super) fn task(
         ("HOME", "/tmp".to_owned()),
     ];
     env.extend(told.map(|(name, value)| (name.to_owned(), value)));
-    let id = addon.id.to_string();
+    let id = addon.to_string();
     let labels = [(label::KIND, label::TASK), (label::ADDON, &id)];
     ContainerSpec {
         env,

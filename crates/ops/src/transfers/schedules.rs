@@ -1,0 +1,72 @@
+//! Daily backups.
+
+use crate::{Actor, Error, Ops, Permission, Result, addons};
+use domain::{Schedule, ScheduleId};
+use jiff::tz::TimeZone;
+
+/// A daily backup as it is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Set {
+    pub hour: u8,
+    pub timezone: String,
+    pub name: String,
+}
+
+/// An add-on's.
+pub async fn list(ops: &Ops, actor: &Actor, addon: &str) -> Result<Vec<Schedule>> {
+    let mut tx = ops.store().read().await?;
+    let addon = addons::find(&mut tx, actor, addon, Permission::Read).await?;
+    Ok(store::transfers::schedules::of_addon(&mut tx, addon.id).await?)
+}
+
+/// Sets an add-on's, in the place of the one it had.
+pub async fn set(ops: &Ops, actor: &Actor, addon: &str, input: Set) -> Result<Schedule> {
+    let mut write = ops.store().write().await?;
+    let addon = addons::find(&mut write, actor, addon, Permission::Write).await?;
+    let service = ops.settings().catalog.service(&addon.service);
+    if service.is_none_or(|one| one.hooks.backup.is_none()) {
+        return Err(Error::invalid(format!("{} has no backups: its service does not know how.", addon.name)));
+    }
+    if input.hour > 23 {
+        return Err(Error::invalid(format!("{} is no hour of a day. Give one from 0 to 23.", input.hour)));
+    }
+    if !(1..=100).contains(&input.name.len()) {
+        return Err(Error::invalid("The schedule's name is missing, or too long."));
+    }
+    timezone(&input.timezone)?;
+    let schedule = Schedule {
+        id: ScheduleId::new(),
+        addon: addon.id,
+        name: input.name,
+        hour: input.hour,
+        timezone: input.timezone,
+        done: None,
+        created_at: ops.now(),
+    };
+    store::transfers::schedules::set(&mut write, &schedule).await?;
+    write.commit().await?;
+    Ok(schedule)
+}
+
+/// Takes one away. Backups that it made stay as long as they would.
+pub async fn delete(ops: &Ops, actor: &Actor, addon: &str, id: ScheduleId) -> Result<Schedule> {
+    let mut write = ops.store().write().await?;
+    let addon = addons::find(&mut write, actor, addon, Permission::Write).await?;
+    let found = store::transfers::schedules::by_id(&mut write, id).await?;
+    let schedule = found.filter(|one| one.addon == addon.id).ok_or_else(|| Error::not_found("schedule"))?;
+    store::transfers::schedules::delete(&mut write, id).await?;
+    write.commit().await?;
+    Ok(schedule)
+}
+
+/// A time zone by its name in the IANA's database.
+pub fn timezone(name: &str) -> Result<TimeZone> {
+    if name == "UTC" {
+        return Ok(TimeZone::UTC);
+    }
+    TimeZone::get(name).map_err(|_| {
+        Error::invalid(format!(
+            "The time zone {name:?} is not known here. Name one like UTC, Europe/Berlin or America/New_York."
+        ))
+    })
+}
