@@ -5,6 +5,7 @@
 //! hook runs in a container beside it and is begun again when the server was killed meanwhile, so hooks
 //! must be able to find their work done. What is made of that is written down by `ops`.
 
+mod changes;
 pub(crate) mod spec;
 mod task;
 
@@ -13,7 +14,7 @@ use crate::driver::{Loop, Nudge, Turn};
 use crate::error::{Error, Result, chain};
 use addons::{Definition, Plan as Offer, Running};
 use async_trait::async_trait;
-use domain::{Addon, AddonId, AddonState, Credential, Digest, Instance, InstanceId};
+use domain::{Addon, AddonId, AddonState, Digest, Instance, InstanceId};
 use engine::{Engine, Observation, Status};
 use ops::Ops;
 use planner::addons::{Action, Seen, Settings, World, plan, retry_at};
@@ -297,76 +298,7 @@ impl Services {
     }
 }
 
-impl Services {
-    /// Takes an instance's container away beside the loop, once it has ended in peace. The loop finds
-    /// none and starts the next one.
-    fn restart(&self, instance: Instance) {
-        let id = instance.id;
-        if !self.at_work.with(|busy| busy.instances.insert(id)) {
-            return;
-        }
-        let (worker, at_work, nudge) = (self.worker.clone(), self.at_work.clone(), self.nudge.clone());
-        self.children.spawn(async move {
-            if let Err(error) = worker.take_down(&instance).await {
-                tracing::error!(instance = %id, error = chain(&error), "a service does not end");
-            }
-            at_work.with(|busy| busy.instances.remove(&id));
-            nudge.now();
-        });
-    }
-
-    /// Tells a service of a credential beside the loop.
-    fn tell(&self, addon: Addon, instance: Option<Instance>, credential: Credential) {
-        let id = addon.id;
-        if !self.at_work.with(|busy| busy.addons.insert(id)) {
-            return;
-        }
-        let (worker, settings, at_work, nudge) =
-            (self.worker.clone(), self.settings, self.at_work.clone(), self.nudge.clone());
-        self.children.spawn(async move {
-            if let Err(error) = worker.tell(&addon, instance.as_ref(), &credential, &at_work).await {
-                let (name, why) = (&credential.name, chain(&error));
-                tracing::warn!(
-                    addon = addon.name,
-                    credential = name,
-                    why,
-                    "a service did not take a credential"
-                );
-                let retry = retry_at(&settings, credential.attempts, worker.ops.now());
-                let told = ops::credentials::later(&worker.ops, credential.id, retry).await;
-                told.unwrap_or_else(|error| {
-                    tracing::error!(error = chain(&error), "a failure was not written down");
-                });
-            }
-            at_work.with(|busy| busy.addons.remove(&id));
-            nudge.now();
-        });
-    }
-}
-
 impl Worker {
-    /// Runs the hook that a credential's state asks for, and writes down that it did its work.
-    async fn tell(
-        &self,
-        addon: &Addon,
-        instance: Option<&Instance>,
-        credential: &Credential,
-        at_work: &AtWork,
-    ) -> Result<()> {
-        let (definition, offer) = self.offer(&addon.service, Some(&addon.plan))?;
-        let hooks = &definition.hooks;
-        let script = if credential.removed { &hooks.revoke } else { &hooks.provision };
-        if let (Some(script), Some(instance), Some(run), Some(offer)) =
-            (script, instance, &definition.run, offer)
-        {
-            let _turn = self.turns.acquire().await.map_err(|_| Error::Service("the server ends".into()))?;
-            let image = self.image(run).await?;
-            let spec = spec::task(addon.id, instance, definition, run, offer, credential, script, image);
-            task::run(self, spec, at_work).await?;
-        }
-        Ok(ops::credentials::done(&self.ops, credential).await?)
-    }
-
     /// The service of an instance or add-on, and its plan; `None` for a shared instance's.
     pub(crate) fn offer(&self, service: &str, plan: Option<&str>) -> Result<(&Definition, Option<&Offer>)> {
         let withdrawn = |what: &str| Error::Service(format!("{what} is not in the catalog any more"));
@@ -398,14 +330,6 @@ impl Worker {
         let volume = self.volume(instance.id).join("disk.img");
         let spec = spec::instance(instance, definition, run, offer, image, volume);
         Ok(self.engine.start(spec).await?)
-    }
-
-    async fn take_down(&self, instance: &Instance) -> Result<()> {
-        let (definition, _) = self.offer(&instance.service, instance.plan.as_deref())?;
-        let grace = definition.run.as_ref().map_or(0, |run| run.grace);
-        self.engine.stop(instance.id.0, Duration::from_secs(grace)).await?;
-        self.engine.wait(instance.id.0).await?;
-        Ok(self.engine.remove(instance.id.0).await?)
     }
 
     /// Takes a container away that has ended, and says why in the server's log.
