@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 const BUILT_IN: &[(&str, &str)] = &[
     ("heroku-postgresql.toml", include_str!("../../../catalog/heroku-postgresql.toml")),
     ("heroku-redis.toml", include_str!("../../../catalog/heroku-redis.toml")),
+    ("mariadb.toml", include_str!("../../../catalog/mariadb.toml")),
+    ("memcached.toml", include_str!("../../../catalog/memcached.toml")),
+    ("rabbitmq.toml", include_str!("../../../catalog/rabbitmq.toml")),
 ];
 
 /// The services of an installation.
@@ -57,17 +60,27 @@ impl Catalog {
         Ok(catalog)
     }
 
+    /// Reads a definition. `file` is how errors call it.
+    ///
+    /// # Errors
+    /// When it is not right, with all that is wrong.
+    pub fn parse(file: &str, text: &str) -> Result<Definition, CatalogError> {
+        let definition: Definition =
+            toml::from_str(text).map_err(|error| CatalogError::Syntax { file: file.into(), error })?;
+        let problems = lint::problems(&definition);
+        if problems.is_empty() {
+            Ok(definition)
+        } else {
+            Err(CatalogError::Problems { file: file.into(), problems })
+        }
+    }
+
     /// Adds a definition. `file` is how errors call it.
     ///
     /// # Errors
     /// When it is not right, or another one has its name.
     pub fn add(&mut self, file: &str, text: &str) -> Result<(), CatalogError> {
-        let definition: Definition =
-            toml::from_str(text).map_err(|error| CatalogError::Syntax { file: file.into(), error })?;
-        let problems = lint::problems(&definition);
-        if !problems.is_empty() {
-            return Err(CatalogError::Problems { file: file.into(), problems });
-        }
+        let definition = Self::parse(file, text)?;
         if self.services.contains_key(&definition.name) {
             return Err(CatalogError::Twice { file: file.into(), name: definition.name });
         }
@@ -114,6 +127,57 @@ mod tests {
         assert_eq!(catalog.plan(&id).map(|(_, plan)| plan.name.as_str()), Some("essential-0"));
         assert!(catalog.plan("heroku-postgresql:nonsense").is_none());
         assert!(catalog.plan("heroku-redis").is_some());
+    }
+
+    #[test]
+    fn the_example_of_the_document_is_right() {
+        let document = include_str!("../../../docs/addons/writing.md");
+        let (_, rest) = document.split_once("```toml\n").expect("an example");
+        let (example, _) = rest.split_once("```").expect("its end");
+        let memo = Catalog::parse("writing.md", example).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!((memo.name.as_str(), memo.plans.len()), ("memo", 1));
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let text = r#"
+            name = "Bad"
+            title = "Bad"
+            summary = "Wrong."
+            default_plan = "none"
+            attachment = { first = "bad" }
+            config = { URL = "x://{nobody}" }
+            values = { level = { random = 3 } }
+            settings = { level = { about = "a", default = "9", number = { least = 0, most = 3 } }, A = { about = "a", default = "" } }
+            run = { packages = [], start = "exec bad", port = 1 }
+            plans = [{ name = "one", title = "One" }, { name = "one", title = "One", shared = true }]
+        "#;
+        let error = Catalog::parse("bad.toml", text).expect_err("not right").to_string();
+        let expected = [
+            "bad.toml is not right:",
+            "name: \"Bad\" must start with",
+            "alias: \"Bad\"",
+            "attachment.first:",
+            "attachment.further:",
+            "default_plan: there is no plan \"none\"",
+            "plans.one: memory is missing",
+            "plans.one: disk is missing",
+            "plans: \"one\" is there twice",
+            "plans.one: it is shared",
+            "config.URL: there is no value {nobody}",
+            "settings.A: it must start",
+            "settings.A: it needs one of values, number and letters",
+            "settings.level.default: \"9\" is not a number from 0 to 3",
+            "settings.level: there is a value of that name",
+            "hooks.settings is missing",
+            "hooks.deprovision is missing",
+            "run.packages: nothing to install",
+        ];
+        let lines: Vec<_> = error.lines().map(str::trim).collect();
+        assert_eq!(lines.len(), expected.len(), "{error}");
+        for (line, start) in lines.iter().zip(expected) {
+            assert!(line.starts_with(start), "{line} is not {start}");
+        }
     }
 
     #[test]

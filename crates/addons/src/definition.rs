@@ -1,5 +1,6 @@
 //! What a definition says. Every word of the file is documented in `docs/addons/writing.md`.
 
+use crate::Setting;
 use domain::Retention;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -37,6 +38,9 @@ pub struct Definition {
     /// Random values of each add-on, and of each further credential.
     #[serde(default)]
     pub values: BTreeMap<String, ValueRule>,
+    /// What users can set at an add-on, by name.
+    #[serde(default)]
+    pub settings: BTreeMap<String, Setting>,
     /// How it is run.
     #[serde(default)]
     pub run: Option<Running>,
@@ -77,12 +81,22 @@ pub struct ValueRule {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Running {
+    /// The service's version, as its users know it.
+    #[serde(default)]
+    pub version: Option<String>,
     /// Debian packages on the stack.
     pub packages: Vec<String>,
     /// A bash script that becomes the service. It runs as an ordinary user, `/data` is its volume.
     pub start: String,
+    /// Who lines of its log are said to be from, `postgres` for `app[postgres.12345]`; without it, as its
+    /// add-ons are called.
+    #[serde(default)]
+    pub process: Option<String>,
     /// The TCP port that it listens on once it is ready.
     pub port: u16,
+    /// A further port, which hooks reach and apps do not.
+    #[serde(default)]
+    pub hooks_port: Option<u16>,
     /// Seconds from SIGTERM to SIGKILL.
     #[serde(default = "usual_grace")]
     pub grace: u64,
@@ -113,6 +127,12 @@ pub struct Hooks {
     pub backup: Option<String>,
     /// Reads a backup from its standard input and puts it in the place of what is there.
     pub restore: Option<String>,
+    /// Tells the service what users have set.
+    pub settings: Option<String>,
+    /// Lets the service's statistics begin anew.
+    pub reset_stats: Option<String>,
+    /// Prints `name=value` lines for the logs of the apps that use it.
+    pub metrics: Option<String>,
     /// Prints what a backup that was restored holds; fails if it is damaged.
     pub verify: Option<String>,
 }
@@ -179,6 +199,12 @@ impl Definition {
     /// How names of its add-ons begin.
     pub fn alias(&self) -> &str {
         self.alias.as_deref().unwrap_or(&self.name)
+    }
+
+    /// Who lines of its log are said to be from.
+    pub fn process(&self) -> &str {
+        let named = self.run.as_ref().and_then(|run| run.process.as_deref());
+        named.unwrap_or_else(|| self.alias())
     }
 
     /// The plan with this name, one of old included.

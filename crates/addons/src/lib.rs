@@ -10,10 +10,12 @@ mod catalog;
 mod definition;
 mod lint;
 mod names;
+mod settings;
 mod template;
 mod values;
 
 pub use catalog::{Catalog, CatalogError};
 pub use definition::{Definition, Hooks, Naming, Plan, Running, Size, ValueRule};
 pub use names::{addon_name, color};
+pub use settings::{Range, Setting};
 pub use template::{Place, TemplateError};

@@ -11,6 +11,7 @@ pub(crate) fn problems(definition: &Definition) -> Vec<String> {
     names(definition, &mut problems);
     plans(definition, &mut problems);
     config(definition, &mut problems);
+    settings(definition, &mut problems);
     running(definition, &mut problems);
     problems
 }
@@ -79,6 +80,33 @@ fn known(values: &BTreeMap<String, String>, place: bool) -> String {
     let place = if place { &["host", "port"][..] } else { &[] };
     let names: Vec<_> = values.keys().map(String::as_str).chain(place.iter().copied()).collect();
     names.join(", ")
+}
+
+fn settings(definition: &Definition, problems: &mut Vec<String>) {
+    let word = |text: &str| {
+        text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+            && text.bytes().next().is_some_and(|b| b.is_ascii_lowercase())
+    };
+    for (name, setting) in &definition.settings {
+        if !word(name) {
+            problems.push(format!(
+                "settings.{name}: it must start with a letter and use only a-z, 0-9 and underscores"
+            ));
+        }
+        let kinds = [!setting.values.is_empty(), setting.number.is_some(), setting.letters.is_some()];
+        if kinds.into_iter().filter(|kind| *kind).count() != 1 {
+            problems.push(format!("settings.{name}: it needs one of values, number and letters"));
+        } else if let Err(why) = setting.check(&setting.default) {
+            problems.push(format!("settings.{name}.default: {why}"));
+        }
+        if definition.values.contains_key(name) {
+            problems
+                .push(format!("settings.{name}: there is a value of that name, and scripts know one only"));
+        }
+    }
+    if !definition.settings.is_empty() && definition.hooks.settings.is_none() {
+        problems.push("hooks.settings is missing: nothing would tell the service what is set".into());
+    }
 }
 
 fn running(definition: &Definition, problems: &mut Vec<String>) {

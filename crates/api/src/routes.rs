@@ -21,6 +21,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(release_routes())
         .merge(dyno_routes())
         .merge(addon_routes())
+        .merge(redis_routes())
         .merge(postgres_routes())
         .merge(transfer_routes())
         .merge(empty_routes())
@@ -175,6 +176,19 @@ fn addon_routes() -> Router<Api> {
             "/regions/{region}/addon-region-capabilities",
             get(addon_services::region_capabilities_of_region),
         )
+}
+
+/// The data API's part about key-value stores.
+fn redis_routes() -> Router<Api> {
+    use data::redis;
+    Router::new()
+        .route("/redis/v0/databases", get(redis::list))
+        .route("/redis/v0/databases/{database}", get(redis::info))
+        .route("/redis/v0/databases/{database}/config", get(redis::config).patch(redis::configure))
+        .route("/redis/v0/databases/{database}/credentials_rotation", post(redis::rotate))
+        .route("/redis/v0/databases/{database}/stats/reset", post(redis::reset_stats))
+        .route("/redis/v0/databases/{database}/upgrade", post(redis::upgrade))
+        .route("/redis/v0/databases/{database}/wait", get(redis::wait))
 }
 
 /// The data API's part about databases.

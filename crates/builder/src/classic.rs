@@ -71,10 +71,10 @@ pub(crate) async fn compile(
         Release::parse(&text).map_err(|source| BuildError::Release { buildpack: name(), source })?;
     if !release.addons.is_empty() {
         let addons = release.addons.join(", ");
-        let words =
-            format!("The buildpack {} asks for add-ons, of which there are none yet: {addons}.", name());
+        // Ordered by hand: its first release command would not find one that is ordered only now.
+        context.output.warning(format!("The buildpack {} asks for add-ons: {addons}.", name())).await;
+        let words = "Order what the app does not have yet with `heroku addons:create NAME`.";
         context.output.warning(words).await;
-        context.output.warning("Set the config vars that they would set with `heroku config:set`.").await;
     }
     let mut used = Vec::new();
     for (index, one) in buildpacks.iter().enumerate() {

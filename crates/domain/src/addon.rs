@@ -1,7 +1,7 @@
 //! Add-ons: services that apps use, and how apps are attached to them. The rules for names are
 //! Heroku's (Platform API schema: add-on, add-on-attachment).
 
-use crate::{AccountId, AddonId, AppId, AttachmentId, CredentialId, InstanceId};
+use crate::{AccountId, AddonId, AppId, AttachmentId, CredentialId, ErrandId, InstanceId};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -188,6 +188,47 @@ impl fmt::Debug for Instance {
             .field("address", &self.address)
             .field("removed", &self.removed)
             .finish_non_exhaustive()
+    }
+}
+
+/// What a hook is to do once at an add-on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Errand {
+    pub id: ErrandId,
+    pub addon: AddonId,
+    pub kind: ErrandKind,
+    /// Attempts that failed.
+    pub attempts: u32,
+    /// Not before then is it tried again.
+    pub retry_at: Option<Timestamp>,
+    /// Why the last attempt failed.
+    pub failure: Option<String>,
+    /// It is not tried again; who waits for it is told why.
+    pub given_up: bool,
+    pub created_at: Timestamp,
+}
+
+/// Which hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrandKind {
+    /// Tells the service what users have set.
+    Settings,
+    /// Lets its statistics begin anew.
+    ResetStats,
+}
+
+impl ErrandKind {
+    /// As it is stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Settings => "settings",
+            Self::ResetStats => "reset_stats",
+        }
+    }
+
+    /// Reads what was stored.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Settings, Self::ResetStats].into_iter().find(|kind| kind.as_str() == text)
     }
 }
 

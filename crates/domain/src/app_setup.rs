@@ -44,9 +44,9 @@ pub struct AppSetup {
     pub source_checksum: Option<String>,
     pub source_version: Option<String>,
     pub overrides: SetupOverrides,
-    /// What `app.json` wants once the build is there. `None` until it was read.
+    /// What `app.json` wants besides config vars. `None` until it was read.
     pub plan: Option<SetupPlan>,
-    /// Made together with the plan.
+    /// Made together with the plan, or once its add-ons are there.
     pub build: Option<BuildId>,
     /// The one-off dyno that runs `postdeploy`; there is only ever one.
     pub postdeploy: Option<DynoId>,
@@ -82,10 +82,12 @@ impl std::fmt::Debug for SetupOverrides {
     }
 }
 
-/// What of an `app.json` is still to be done when its build has been made.
+/// What of an `app.json` is still to be done once its config vars are set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SetupPlan {
+    /// Names of the add-ons that are there before the build begins.
+    pub addons: Vec<String>,
     pub formation: BTreeMap<ProcessType, FormationEntry>,
     pub postdeploy: Option<Script>,
     /// An address, or a path of the app.
@@ -101,6 +103,7 @@ mod tests {
     fn a_plan_is_read_as_it_was_written() {
         let entry = |quantity, size| FormationEntry { quantity, size };
         let plan = SetupPlan {
+            addons: vec!["postgresql-curved-12345".into()],
             formation: BTreeMap::from([
                 (ProcessType::web(), entry(Some(2), Some(DynoSize::Standard1X))),
                 (ProcessType::release(), entry(None, None)),

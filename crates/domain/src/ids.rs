@@ -62,6 +62,8 @@ ids! {
     DrainId
     /// One run of one dyno. `web.1` is a name that is reused; this is not.
     DynoId
+    /// Something that is to be done at an add-on.
+    ErrandId
     /// A row of an app's formation.
     FormationId
     /// A running service that add-ons live in.

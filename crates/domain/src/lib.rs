@@ -24,7 +24,7 @@ pub mod size;
 pub mod transfer;
 pub mod user;
 
-pub use addon::{Addon, AddonState, Attachment, Credential, Instance};
+pub use addon::{Addon, AddonState, Attachment, Credential, Errand, ErrandKind, Instance};
 pub use app::{App, BuildpackRef, Chore, ChoreKind, Collaborator, Domain, Drain};
 pub use app_json::AppJson;
 pub use app_setup::{AppSetup, SetupOverrides, SetupPlan, SetupStatus};

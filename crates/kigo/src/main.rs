@@ -3,6 +3,7 @@
 mod config;
 mod data_dir;
 mod env;
+mod lint;
 mod purge;
 mod reserve;
 mod server;
@@ -38,6 +39,13 @@ enum Local {
         #[arg(long)]
         yes: bool,
     },
+    /// Say what is wrong with definitions of add-ons, all of it at once
+    #[command(name = "addons:lint")]
+    Lint {
+        /// Definitions, `name.toml`
+        #[arg(required = true)]
+        files: Vec<std::path::PathBuf>,
+    },
     /// Called by git
     #[command(subcommand, hide = true)]
     Hook(Hook),
@@ -58,7 +66,7 @@ enum Hook {
 }
 
 /// First words that are commands of this machine.
-const LOCAL: &[&str] = &["server", "env", "stack", "purge", "hook", "--version", "-V"];
+const LOCAL: &[&str] = &["server", "env", "stack", "purge", "addons:lint", "hook", "--version", "-V"];
 
 fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1);
@@ -83,6 +91,7 @@ fn main() -> ExitCode {
         Local::Purge { server, yes } => {
             Config::resolve(&server).and_then(|config| purge::purge(&config, yes))
         }
+        Local::Lint { files } => lint::lint(&files),
         Local::Hook(Hook::PreReceive) => return git::hook::pre_receive(),
     };
     match outcome {

@@ -4,14 +4,17 @@
 
 mod create;
 mod destroy;
+mod errands;
 mod place;
 mod progress;
 mod update;
 
 pub(crate) use create::scratch;
 pub use create::{Create, create, settled};
+pub(crate) use create::{insert, plan_of};
 pub use destroy::destroy;
 pub(crate) use destroy::of_destroyed_app;
+pub use errands::{configure, errand_done, errand_failed, errand_settled, reset_stats, sampled};
 pub use place::place;
 pub(crate) use progress::in_whose_name;
 pub use progress::{failed, gone, instance_failed, instance_gone, instance_up, later, provisioned};

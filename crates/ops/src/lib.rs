@@ -29,6 +29,7 @@ pub mod keys;
 pub mod outputs;
 pub mod postgres;
 pub mod rate_limits;
+pub mod redis;
 pub mod regions;
 pub mod registry;
 pub mod releases;

@@ -4,7 +4,7 @@
 //! An add-on is provisioned once its instance is ready. What is given up is taken away: in a shared
 //! instance by a script of the service, else with the instance itself.
 
-use domain::{Addon, AddonId, AddonState, Credential, CredentialId, Instance, InstanceId};
+use domain::{Addon, AddonId, AddonState, Credential, CredentialId, Errand, ErrandId, Instance, InstanceId};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -25,6 +25,8 @@ pub enum Seen {
 pub struct World {
     pub instances: Vec<Instance>,
     pub addons: Vec<Addon>,
+    /// Oldest first.
+    pub errands: Vec<Errand>,
     /// Those of which their services are to be told.
     pub credentials: Vec<Credential>,
     pub seen: BTreeMap<InstanceId, Seen>,
@@ -71,6 +73,8 @@ pub enum Action {
     Remove(InstanceId),
     /// Make what an add-on needs.
     Provision(AddonId),
+    /// Do what is asked of an add-on.
+    Errand(AddonId, ErrandId),
     /// Tell an add-on's service of a credential.
     Credential(AddonId, CredentialId),
     /// It cannot be had.
@@ -143,7 +147,11 @@ fn plan_addon(settings: &Settings, world: &World, addon: &Addon, now: Timestamp,
     let ready = instance.is_none_or(|one| world.seen.get(&one.id) == Some(&Seen::Ready));
     let rests = addon.retry_at.filter(|at| *at > now);
     match addon.state {
-        AddonState::Provisioned if ready => plan_credentials(world, addon, now, plan),
+        AddonState::Provisioned if ready => {
+            if !plan_credentials(world, addon, now, plan) {
+                plan_errands(world, addon, now, plan);
+            }
+        }
         AddonState::Provisioned => {}
         AddonState::Provisioning => {
             let hopeless = instance.is_some_and(|one| !ready && one.failures >= settings.attempts);
@@ -177,21 +185,38 @@ fn plan_addon(settings: &Settings, world: &World, addon: &Addon, now: Timestamp,
     }
 }
 
-/// One at a time, oldest first; one that rests after a failure does not hold up the others.
-fn plan_credentials(world: &World, addon: &Addon, now: Timestamp, plan: &mut Plan) {
+/// One at a time, oldest first; one that rests after a failure does not hold up the others. Whether there
+/// is one to tell of now.
+fn plan_credentials(world: &World, addon: &Addon, now: Timestamp, plan: &mut Plan) -> bool {
     for credential in world.credentials.iter().filter(|one| one.addon == addon.id) {
-        let Some(at) = credential.retry_at.filter(|at| *at > now) else {
-            plan.actions.push(Action::Credential(addon.id, credential.id));
-            return;
-        };
-        plan.wait(at);
+        match credential.retry_at.filter(|at| *at > now) {
+            Some(at) => plan.wait(at),
+            None => {
+                plan.actions.push(Action::Credential(addon.id, credential.id));
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// One at a time, oldest first, likewise.
+fn plan_errands(world: &World, addon: &Addon, now: Timestamp, plan: &mut Plan) {
+    for errand in world.errands.iter().filter(|one| one.addon == addon.id && !one.given_up) {
+        match errand.retry_at.filter(|at| *at > now) {
+            Some(at) => plan.wait(at),
+            None => {
+                plan.actions.push(Action::Errand(addon.id, errand.id));
+                return;
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{AccountId, AppId};
+    use domain::{AccountId, AppId, ErrandKind};
     use std::net::Ipv4Addr;
 
     fn instance(plan: Option<&str>) -> Instance {
@@ -345,6 +370,40 @@ mod tests {
         assert_eq!(found, Plan { actions: vec![Action::Remove(own.id)], next: Some(later(3600)) });
         world.addons[0].updated_at = later(-3601);
         assert!(actions(&world).contains(&Action::Gone(world.addons[0].id, false)));
+    }
+
+    #[test]
+    fn errands_wait_for_their_service_and_for_each_other() {
+        let one = instance(None);
+        let addon = addon(AddonState::Provisioned, Some(one.id));
+        let errand = |kind| Errand {
+            id: ErrandId::new(),
+            addon: addon.id,
+            kind,
+            attempts: 0,
+            retry_at: None,
+            failure: None,
+            given_up: false,
+            created_at: now(),
+        };
+        let (first, second) = (errand(ErrandKind::Settings), errand(ErrandKind::ResetStats));
+        let mut world = World {
+            instances: vec![one.clone()],
+            addons: vec![addon.clone()],
+            errands: vec![first.clone(), second.clone()],
+            seen: [(one.id, Seen::Starting)].into(),
+            ..World::default()
+        };
+        assert_eq!(actions(&world), []);
+        world.seen.insert(one.id, Seen::Ready);
+        assert_eq!(actions(&world), [Action::Errand(addon.id, first.id)]);
+        world.errands[0].retry_at = Some(later(3));
+        let found = plan(&Settings::default(), &world, now());
+        assert_eq!(found, Plan { actions: vec![Action::Errand(addon.id, second.id)], next: Some(later(3)) });
+        world.errands[0].given_up = true;
+        assert_eq!(actions(&world), [Action::Errand(addon.id, second.id)]);
+        world.busy.insert(addon.id);
+        assert_eq!(actions(&world), []);
     }
 
     #[test]

@@ -1,19 +1,25 @@
-//! Carries what containers print into the logs, exactly once.
+//! Carries what containers print into the logs, exactly once: a dyno's output here, a service's in
+//! `service`.
 //!
 //! Each line has a number. The log remembers the last number that it has kept of each container, and
 //! only lines that are safe in it are acknowledged to the container's spool; so whoever is killed,
 //! the next one goes on behind the last line that was kept.
 
+mod service;
+
 use crate::driver::{Loop, Turn};
 use crate::dynos::{app_of, name_of};
 use crate::error::{Error, Result, chain};
 use crate::output::{OutputId, OutputWriter, Outputs};
+use crate::services::label as services;
 use crate::spec::label;
 use async_trait::async_trait;
-use domain::{AppId, LogLine};
+use domain::{AppId, InstanceId, LogLine};
 use engine::{Engine, EngineError, Observation, OutputContent, OutputLine, Status};
 use logs::Logs;
+use ops::Ops;
 use serde_json::json;
+use service::{ServiceCarrier, start_of};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -81,12 +87,14 @@ impl Collected {
 
 /// The loop: sees to it that each container's output has one task that carries it.
 pub(crate) struct Collect {
+    pub(crate) ops: Ops,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) logs: Logs,
     pub(crate) outputs: Outputs,
     pub(crate) collected: Collected,
     pub(crate) shutdown: CancellationToken,
     pub(crate) children: TaskTracker,
+    /// By container, or by the start of a service.
     pub(crate) tasks: HashMap<Uuid, JoinHandle<()>>,
 }
 
@@ -104,7 +112,11 @@ impl Loop for Collect {
         let seen = self.engine.observe().await?;
         self.tasks.retain(|_, task| !task.is_finished());
         for container in &seen {
-            if container.labels.get(label::KIND).is_none_or(|kind| kind != label::DYNO)
+            let kind = container.labels.get(label::KIND).map(String::as_str);
+            if kind == Some(services::SERVICE) {
+                self.follow_service(container);
+            }
+            if kind != Some(label::DYNO)
                 || self.collected.contains(container.id)
                 || self.tasks.contains_key(&container.id)
             {
@@ -125,7 +137,27 @@ impl Loop for Collect {
     }
 }
 
-/// Carries one container's output.
+impl Collect {
+    fn follow_service(&mut self, seen: &Observation) {
+        let start = start_of(seen);
+        if self.tasks.contains_key(&start) || self.collected.contains(seen.id) {
+            return;
+        }
+        let carrier = ServiceCarrier {
+            ops: self.ops.clone(),
+            engine: self.engine.clone(),
+            logs: self.logs.clone(),
+            collected: self.collected.clone(),
+            shutdown: self.shutdown.clone(),
+            instance: InstanceId(seen.id),
+            start,
+            told: BTreeSet::new(),
+        };
+        self.tasks.insert(start, self.children.spawn(carrier.run()));
+    }
+}
+
+/// Carries one dyno's output.
 struct Carrier {
     engine: Arc<dyn Engine>,
     logs: Logs,
@@ -209,23 +241,23 @@ impl Carrier {
         if let Some((writer, lines)) = copy {
             let mut text = Vec::new();
             for line in batch.iter().filter(|line| line.sequence > *lines) {
-                text.extend_from_slice(&self.log_line(line).message);
+                text.extend_from_slice(&log_line(line, &self.process).message);
                 text.push(b'\n');
             }
             writer.write(&text).await.map_err(Error::io("write a command's output"))?;
             *lines = last.max(*lines);
         }
-        let lines = batch.iter().map(|line| (line.sequence, self.log_line(line))).collect();
+        let lines = batch.iter().map(|line| (line.sequence, log_line(line, &self.process))).collect();
         self.logs.append_from(self.app, self.id, lines).await?;
         self.engine.acknowledge(self.id, last).await?;
         Ok(())
     }
+}
 
-    fn log_line(&self, line: &OutputLine) -> LogLine {
-        match &line.content {
-            OutputContent::Line(text) => LogLine::app(line.time, &self.process, text.clone()),
-            OutputContent::Dropped(count) => logs::overflow_line(line.time, *count, line.time),
-        }
+fn log_line(line: &OutputLine, process: &str) -> LogLine {
+    match &line.content {
+        OutputContent::Line(text) => LogLine::app(line.time, process, text.clone()),
+        OutputContent::Dropped(count) => logs::overflow_line(line.time, *count, line.time),
     }
 }
 

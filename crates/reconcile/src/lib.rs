@@ -270,6 +270,7 @@ impl Starter {
         let nudge = self.nudged_by(&[]);
         nudge.on(engine.changes(), &self.shutdown);
         let collect = collect::Collect {
+            ops: ops.clone(),
             engine: engine.clone(),
             logs: logs.clone(),
             outputs: outputs.clone(),
@@ -291,7 +292,8 @@ impl Starter {
         };
         self.start(releases, nudge);
 
-        let nudge = self.nudged_by(&[Table::AppSetups, Table::Builds, Table::Releases, Table::Dynos]);
+        let nudge =
+            self.nudged_by(&[Table::AppSetups, Table::Addons, Table::Builds, Table::Releases, Table::Dynos]);
         nudge.on(collected.changes(), &self.shutdown);
         let setups = setups::Setups {
             ops: ops.clone(),
@@ -300,7 +302,7 @@ impl Starter {
             images: images.clone(),
             outputs: outputs.clone(),
             settings: settings.clone(),
-            collected,
+            collected: collected.clone(),
             nudge: nudge.clone(),
             shutdown: self.shutdown.clone(),
             children: self.children.clone(),
@@ -332,6 +334,7 @@ impl Starter {
 
         let nudge = self.nudged_by(&[Table::Addons]);
         nudge.on(engine.changes(), &self.shutdown);
+        nudge.on(collected.changes(), &self.shutdown);
         let worker = services::Worker::new(
             ops.clone(),
             engine.clone(),
@@ -341,14 +344,19 @@ impl Starter {
             self.shutdown.clone(),
         );
         let at_work = services::AtWork::default();
+        let samples = services::Samples::new(worker.clone(), logs.clone(), at_work.clone());
         let services = services::Services {
             worker: worker.clone(),
             settings: settings.addons,
             nudge: nudge.clone(),
             children: self.children.clone(),
             at_work: at_work.clone(),
+            collected,
         };
         self.start(services, nudge);
+
+        let nudge = self.nudged_by(&[Table::Addons]);
+        self.start(samples, nudge);
 
         let nudge = self.nudged_by(&[Table::Transfers, Table::Addons]);
         nudge.on(engine.changes(), &self.shutdown);

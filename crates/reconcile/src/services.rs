@@ -6,10 +6,16 @@
 //! must be able to find their work done. What is made of that is written down by `ops`.
 
 mod changes;
+mod errands;
+mod samples;
 pub(crate) mod spec;
 mod task;
 
+pub(crate) use samples::Samples;
+pub(crate) use spec::label;
+
 use crate::Build;
+use crate::collect::Collected;
 use crate::driver::{Loop, Nudge, Turn};
 use crate::error::{Error, Result, chain};
 use addons::{Definition, Plan as Offer, Running};
@@ -19,7 +25,6 @@ use engine::{Engine, Observation, Status};
 use ops::Ops;
 use planner::addons::{Action, Seen, Settings, World, plan, retry_at};
 use serde_json::json;
-use spec::label;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,6 +46,7 @@ pub(crate) struct Services {
     pub(crate) nudge: Nudge,
     pub(crate) children: TaskTracker,
     pub(crate) at_work: AtWork,
+    pub(crate) collected: Collected,
 }
 
 /// What does the work; cheap to clone.
@@ -158,18 +164,21 @@ impl Services {
         let mut tx = self.worker.ops.store().read().await?;
         let instances = store::instances::list(&mut tx).await?;
         let addons = store::addons::list(&mut tx).await?;
+        let errands = store::errands::pending(&mut tx).await?;
         let credentials = store::credentials::pending(&mut tx).await?;
         drop(tx);
         // A container without a row: its instance was taken away by a server that was killed then.
         for id in observed.keys().filter(|id| instances.iter().all(|one| one.id != **id)) {
             if self.at_work.with(|busy| !busy.instances.contains(id)) {
                 self.worker.remove_instance(*id).await?;
+                self.collected.forget(id.0);
             }
         }
         let seen = observed.iter().map(|(id, one)| {
             let seen = match one.status {
                 Status::Running { listening: true, .. } => Seen::Ready,
-                Status::Exited { .. } => Seen::Ended,
+                // What it printed is kept first.
+                Status::Exited { .. } if self.collected.contains(id.0) => Seen::Ended,
                 _ => Seen::Starting,
             };
             (*id, seen)
@@ -177,7 +186,7 @@ impl Services {
         let outgrown = instances.iter().filter(|one| self.is_outgrown(one, observed)).map(|one| one.id);
         let outgrown = outgrown.collect();
         let (busy, starting) = self.at_work.with(|busy| (busy.addons.clone(), busy.instances.clone()));
-        Ok(World { instances, addons, credentials, seen: seen.collect(), outgrown, busy, starting })
+        Ok(World { instances, addons, credentials, errands, seen: seen.collect(), outgrown, busy, starting })
     }
 
     fn is_outgrown(&self, instance: &Instance, observed: &BTreeMap<InstanceId, Observation>) -> bool {
@@ -226,15 +235,24 @@ impl Services {
             Action::Bury(id) => {
                 let failures = instance(id).map_or(0, |one| one.failures);
                 self.worker.bury(id, retry_at(&self.settings, failures, ops.now())).await?;
+                self.collected.forget(id.0);
             }
             Action::Remove(id) => {
                 self.worker.remove_instance(id).await?;
+                self.collected.forget(id.0);
                 ops::addons::instance_gone(ops, id).await?;
             }
             Action::Provision(id) | Action::Deprovision(id) => {
                 if let Some(addon) = addon(id) {
                     let instance = addon.instance.and_then(instance);
                     self.work(addon, instance);
+                }
+            }
+            Action::Errand(id, errand) => {
+                let errand = world.errands.iter().find(|one| one.id == errand);
+                if let (Some(addon), Some(errand)) = (addon(id), errand) {
+                    let instance = addon.instance.and_then(instance);
+                    self.run_errand(addon, instance, errand);
                 }
             }
             Action::Credential(id, credential) => {
@@ -328,7 +346,8 @@ impl Worker {
         })?;
         let image = self.image(run).await?;
         let volume = self.volume(instance.id).join("disk.img");
-        let spec = spec::instance(instance, definition, run, offer, image, volume);
+        let settings = self.settings_of(instance, definition).await?;
+        let spec = spec::instance(instance, definition, run, offer, &settings, image, volume);
         Ok(self.engine.start(spec).await?)
     }
 
@@ -362,9 +381,20 @@ impl Worker {
             let image = self.image(run).await?;
             let mut tx = self.ops.store().read().await?;
             let credentials = store::credentials::of_addon(&mut tx, addon.id).await?;
+            let settings = definition.settings_with(&store::settings::of_addon(&mut tx, addon.id).await?);
             drop(tx);
             for credential in credentials {
-                let spec = spec::task(addon.id, instance, definition, run, offer, &credential, script, image);
+                let spec = spec::task(
+                    addon.id,
+                    instance,
+                    definition,
+                    run,
+                    offer,
+                    &credential,
+                    &settings,
+                    script,
+                    image,
+                );
                 task::run(self, spec, at_work).await?;
             }
         }

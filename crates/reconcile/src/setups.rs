@@ -58,7 +58,7 @@ impl Loop for Setups {
         self.readers.retain(|_, reader| !reader.is_finished());
         let pending = store::app_setups::pending(&mut self.ops.store().read().await?).await?;
         for setup in &pending {
-            if setup.build.is_some() {
+            if setup.plan.is_some() {
                 self.advance(setup.id).await?;
             } else if !self.readers.contains_key(&setup.id) && self.readers.len() < self.settings.max_builds {
                 self.read(setup.clone());
@@ -92,7 +92,7 @@ impl Setups {
     /// Takes a setup as far as it goes now.
     async fn advance(&self, id: AppSetupId) -> Result<()> {
         match app_setups::advance(&self.ops, id).await? {
-            Next::Deploy | Next::Nothing => Ok(()),
+            Next::Addons | Next::Deploy | Next::Nothing => Ok(()),
             Next::Lost => self.finish(id, None).await,
             Next::Postdeploy(dyno) => self.postdeploy(id, &dyno).await,
         }

@@ -75,13 +75,14 @@ pub async fn insert(write: &mut Write, setup: &AppSetup) -> Result<()> {
     Ok(())
 }
 
-/// Records where the source is in the blob store, what `app.json` wants, and the build that follows.
-pub async fn set_build(
+/// Records where the source is in the blob store, what `app.json` wants, and the build that follows;
+/// `None` while it waits for add-ons.
+pub async fn set_plan(
     write: &mut Write,
     id: AppSetupId,
     source: Digest,
     plan: &SetupPlan,
-    build: BuildId,
+    build: Option<BuildId>,
     now: Timestamp,
 ) -> Result<()> {
     write.touch(Table::AppSetups);
@@ -89,7 +90,7 @@ pub async fn set_build(
         .bind(id.to_string())
         .bind(source.to_string())
         .bind(json_of("plan", plan)?)
-        .bind(build.to_string())
+        .bind(text_of(build.as_ref()))
         .bind(micros(now))
         .execute(write.sql())
         .await?;

@@ -2,4 +2,5 @@
 //! Platform API's. No schema of it is published: they are what the CLI reads.
 
 pub mod postgres;
+pub mod redis;
 pub mod transfer;

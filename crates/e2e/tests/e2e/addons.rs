@@ -66,6 +66,12 @@ pub(crate) fn postgres_and_redis(server: &Server) -> Result<()> {
         let rows = app.heroku(&["pg:psql", "--command", "SELECT count(*) FROM visits"])?.ok()?.stdout;
         ensure!(rows.lines().any(|line| line.trim() == "2"), "{rows}");
 
+        let log = app
+            .logs_say("app[heroku-redis]: source=REDIS addon=shelf-keys sample#active-connections=")
+            .await?;
+        ensure!(log.contains("app[redis.") && log.contains("Ready to accept connections"), "{log}");
+        let log = app.logs_say("app[heroku-postgresql]: source=DATABASE addon=").await?;
+        ensure!(log.contains("sample#db_size=") && !log.contains("app[postgres."), "{log}");
         let query = "psql \"$DATABASE_URL\" --command 'SELECT count(*) FROM visits'";
         let words = ["addons:tunnel", "DATABASE_URL", "--app", &app.name, "--", "sh", "-c", query];
         let rows = server.kigo(&words)?.ok()?.stdout;

@@ -279,7 +279,7 @@ echo 'web: the-tool; sleep 1000' > "$1/Procfile""#,
         let commit = app.head()?[..8].to_owned();
         let push = app.push()?.ok()?.says("built 0 times before")?.says("says: tool of heroku-24")?;
         let push = push.says(&format!("of {commit} for somebody, {commit}, SECRET is unset"))?;
-        let push = push.says("asks for add-ons, of which there are none yet: heroku-postgresql.")?;
+        let push = push.says("asks for add-ons: heroku-postgresql.")?;
         push.says("Procfile declares types     -> web")?.says("Default types for buildpack -> worker")?;
         app.heroku(&["config:get", "FROM_PACK"])?.ok()?.says("wanted")?;
         app.logs_say("tool of").await?;

@@ -6,6 +6,7 @@
 
 mod addons;
 mod backups;
+mod catalog;
 mod cli_more;
 mod cnb;
 mod commands;
@@ -16,6 +17,7 @@ mod isolation;
 mod kills;
 mod languages;
 mod pg;
+mod redis;
 mod registry;
 mod setups;
 mod tour;
@@ -37,6 +39,10 @@ const SHARED: &[(&str, Shared)] = &[
     ("tour::operators_see_health_and_metrics", tour::operators_see_health_and_metrics),
     ("tour::kigos_own_cli_does_the_same", tour::kigos_own_cli_does_the_same),
     ("addons::postgres_and_redis", addons::postgres_and_redis),
+    ("catalog::every_service", catalog::every_service),
+    ("catalog::the_example_of_the_document", catalog::the_example_of_the_document),
+    ("catalog::many_at_once", catalog::many_at_once),
+    ("redis::the_official_cli", redis::the_official_cli),
     ("pg::every_command", pg::every_command),
     ("backups::made_restored_and_proven", backups::made_restored_and_proven),
     ("commands::every_command_of_the_list", commands::every_command_of_the_list),
@@ -98,6 +104,7 @@ const SHARED: &[(&str, Shared)] = &[
     ("languages::site::plain", languages::site::plain),
     ("languages::site::mistakes", languages::site::mistakes),
     ("setups::an_app_is_set_up", setups::an_app_is_set_up),
+    ("setups::add_ons_come_first", setups::add_ons_come_first),
     ("setups::what_fails_is_told", setups::what_fails_is_told),
     ("setups::a_push_follows_app_json", setups::a_push_follows_app_json),
     ("registry::images_are_pushed_released_and_run", registry::images_are_pushed_released_and_run),
@@ -154,7 +161,9 @@ fn shared_platform(platform: &OnceLock<Result<Server, String>>) -> Result<&Serve
     platform
         .get_or_init(|| {
             // What is not a part of a stack cannot be had, whatever this machine reaches.
+            let example = catalog::example().map_err(|error| format!("{error:#}"))?.display().to_string();
             let settings = [
+                ("KIGO_CATALOG", example.as_str()),
                 ("KIGO_DYNO_DISK", "256"),
                 ("UV_PYTHON_INSTALL_MIRROR", "https://mirror.invalid"),
                 // Which a story makes of files.

@@ -23,7 +23,11 @@ fn source(server: &Server, name: &str, app_json: &Value) -> Result<Vec<u8>> {
         ),
         ("Procfile", "web: node web.js\nworker: sleep 10000\n".into()),
     ] {
-        std::fs::write(folder.join(file), text)?;
+        let path = folder.join(file);
+        // A story may have written its own.
+        if !path.exists() {
+            std::fs::write(path, text)?;
+        }
     }
     let archive = server.folder(&format!("{name}.tgz"));
     let mut tar = Command::new("tar");
@@ -106,15 +110,41 @@ pub(crate) fn an_app_is_set_up(server: &Server) -> Result<()> {
     })
 }
 
+/// Add-ons are there before the build: a release command and `postdeploy` use them.
+pub(crate) fn add_ons_come_first(server: &Server) -> Result<()> {
+    run(async {
+        let folder = server.folder("equipped");
+        std::fs::create_dir_all(&folder)?;
+        let knock =
+            "bash -c 'where=${DATABASE_URL##*@}; where=${where%%/*}; </dev/tcp/${where%:*}/${where#*:}'";
+        std::fs::write(folder.join("Procfile"), format!("web: node web.js\nrelease: {knock}\n"))?;
+        let app_json = json!({
+            "addons": ["heroku-postgresql:mini", {"plan": "heroku-redis:mini", "as": "CACHE"}],
+            "env": {"GREETING": "equipped"},
+            "scripts": {"postdeploy": "echo ${DATABASE_URL%%:*} ${CACHE_URL%%:*}"},
+        });
+        let id = set_up(server, "equipped", &app_json, json!({})).await?;
+        let setup = ended(server, &id).await?;
+        ensure!(setup["status"] == "succeeded", "{setup}");
+        ensure!(setup["postdeploy"]["output"] == "postgres rediss\n", "{setup}");
+        let app = app(server, "equipped");
+        app.answers("equipped").await?;
+        let list = server.heroku(&["addons", "--app", "equipped"])?.ok()?;
+        list.says("heroku-postgresql")?.says("DATABASE")?.says("CACHE")?;
+        server.heroku(&["apps:destroy", "--app", "equipped", "--confirm", "equipped"])?.ok()?;
+        Ok(())
+    })
+}
+
 /// What is missing, wrong or fails is told, and the app stays.
 pub(crate) fn what_fails_is_told(server: &Server) -> Result<()> {
     run(async {
-        let wanting = json!({"env": {"TOKEN": {}}, "addons": ["heroku-postgresql"]});
+        let wanting = json!({"env": {"TOKEN": {}}, "addons": ["heroku-postgresql:huge"]});
         let id = set_up(server, "wanting", &wanting, json!({})).await?;
         let setup = ended(server, &id).await?;
         let errors = setup["manifest_errors"].to_string();
         ensure!(errors.contains("config var TOKEN is required"), "{setup}");
-        ensure!(errors.contains("there are no add-ons yet"), "{setup}");
+        ensure!(errors.contains("addons[0].plan: Couldn't find"), "{setup}");
         let failing = json!({"scripts": {"postdeploy": "echo no luck; exit 3"}});
         let id = set_up(server, "luckless", &failing, json!({})).await?;
         let setup = ended(server, &id).await?;
@@ -124,11 +154,11 @@ pub(crate) fn what_fails_is_told(server: &Server) -> Result<()> {
         std::fs::create_dir_all(server.folder("manifest"))?;
         std::fs::write(
             server.folder("manifest").join("heroku.yml"),
-            "setup: {addons: [{plan: heroku-redis}]}",
+            "setup: {addons: [{plan: heroku-pigeons}]}",
         )?;
         let id = set_up(server, "manifest", &json!({}), json!({})).await?;
         let setup = ended(server, &id).await?;
-        ensure!(setup["manifest_errors"].to_string().contains("heroku-redis cannot be made"), "{setup}");
+        ensure!(setup["manifest_errors"].to_string().contains("heroku-pigeons"), "{setup}");
         for name in ["wanting", "luckless", "manifest"] {
             server.heroku(&["info", "--app", name])?.ok()?;
         }

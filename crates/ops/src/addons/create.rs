@@ -3,9 +3,10 @@
 use super::{AddonInfo, with_app};
 use crate::attachments::{self, Wanted};
 use crate::{Actor, Error, Ops, Result, access, text};
-use addons::{Definition, Plan, Running};
+use addons::{Catalog, Definition, Plan, Running};
 use domain::{
-    Addon, AddonId, AddonState, App, Credential, CredentialId, Instance, InstanceId, addon::check_addon_name,
+    Account, Addon, AddonId, AddonState, App, Credential, CredentialId, Instance, InstanceId,
+    addon::check_addon_name,
 };
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use store::{Table, Write};
 
 /// What is asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Create {
     /// `heroku-postgresql:mini`, or a service for its default plan.
     pub plan: String,
@@ -29,7 +30,7 @@ pub struct Create {
 pub async fn create(ops: &Ops, actor: &Actor, app: &str, input: Create) -> Result<AddonInfo> {
     let mut write = ops.store().write().await?;
     let mut app = access::write(&mut write, actor, app).await?;
-    let (addon, lines) = insert(ops, &mut write, actor, &mut app, input).await?;
+    let (addon, lines) = insert(ops, &mut write, &actor.account, &mut app, input).await?;
     let info = with_app(ops, &mut write, addon).await?;
     ops.commit(write, app.id, lines).await?;
     Ok(info)
@@ -39,11 +40,11 @@ pub async fn create(ops: &Ops, actor: &Actor, app: &str, input: Create) -> Resul
 pub(crate) async fn insert(
     ops: &Ops,
     write: &mut Write,
-    actor: &Actor,
+    user: &Account,
     app: &mut App,
     input: Create,
 ) -> Result<(Addon, Vec<String>)> {
-    let (service, plan) = plan_of(ops, &input.plan)?;
+    let (service, plan) = plan_of(&ops.settings().catalog, &input.plan)?;
     let existing = store::addons::of_app(write, app.id).await?;
     let one = existing.iter().find(|addon| addon.service == service.name && addon.state.is_there());
     if let Some(one) = one.filter(|_| !service.many_per_app) {
@@ -56,7 +57,7 @@ pub(crate) async fn insert(
     let addon = Addon {
         id: AddonId::new(),
         app: app.id,
-        user: actor.account.id,
+        user: user.id,
         service: service.name.clone(),
         plan: plan.name.clone(),
         name: free_name(write, service, input.name).await?,
@@ -84,9 +85,8 @@ pub(crate) async fn insert(
     };
     store::credentials::insert(write, &credential).await?;
     let wanted = Wanted { name: input.attachment, confirm: input.confirm, namespace: None };
-    let made = attachments::insert(ops, write, &actor.account, app, &addon, wanted).await?;
-    let mut lines =
-        vec![text::by(&actor.account, format!("Attach {} (@ref:{})", made.attachment.name, addon.name))];
+    let made = attachments::insert(ops, write, user, app, &addon, wanted).await?;
+    let mut lines = vec![text::by(user, format!("Attach {} (@ref:{})", made.attachment.name, addon.name))];
     lines.extend(made.lines);
     Ok((addon, lines))
 }
@@ -115,8 +115,7 @@ pub async fn settled(ops: &Ops, info: AddonInfo, patience: Duration) -> Result<A
 }
 
 /// The plan, or an error that says which there are.
-pub(super) fn plan_of<'o>(ops: &'o Ops, identity: &str) -> Result<(&'o Definition, &'o Plan)> {
-    let catalog = &ops.settings().catalog;
+pub(crate) fn plan_of<'c>(catalog: &'c Catalog, identity: &str) -> Result<(&'c Definition, &'c Plan)> {
     if let Some(found) = catalog.plan(identity) {
         return Ok(found);
     }

@@ -26,7 +26,7 @@ pub async fn update(ops: &Ops, actor: &Actor, app: &str, identity: &str, input: 
     }
     if let Some(plan) = &input.plan {
         let whole = if plan.contains(':') { plan.clone() } else { format!("{}:{plan}", service.name) };
-        let (other, plan) = plan_of(ops, &whole)?;
+        let (other, plan) = plan_of(&ops.settings().catalog, &whole)?;
         if other.name != service.name {
             return Err(Error::invalid(format!(
                 "{} is of {}; it cannot become {}.",

@@ -1,9 +1,12 @@
 //! What an `app.json` means for one setup, or what is wrong with it or missing to it.
 
+use crate::addons::{self, Create};
 use crate::{buildpacks, config_vars, features, random, stacks};
-use domain::app_json::{AppJson, EnvVar, Generator};
+use ::addons::Catalog;
+use domain::addon::check_attachment_name;
+use domain::app_json::{Addon, AppJson, EnvVar, Generator};
 use domain::{BuildpackRef, ConfigVars, SetupOverrides, SetupPlan};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is to be done before the build, and what after it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -13,13 +16,15 @@ pub(super) struct Decision {
     /// `None`: the app keeps the one that it has.
     pub(super) stack: Option<String>,
     pub(super) features: Vec<String>,
+    pub(super) addons: Vec<Create>,
     pub(super) plan: SetupPlan,
     /// What is passed over, in words for the app's log.
     pub(super) notes: Vec<String>,
 }
 
-/// Limits of this installation.
-pub(super) struct Limits {
+/// What this installation has, and its limits.
+pub(super) struct Limits<'c> {
+    pub(super) catalog: &'c Catalog,
     pub(super) buildpacks: usize,
     pub(super) config_bytes: usize,
     pub(super) quantity: u32,
@@ -29,14 +34,15 @@ pub(super) struct Limits {
 pub(super) fn decide(
     app_json: AppJson,
     overrides: &SetupOverrides,
-    limits: &Limits,
+    limits: &Limits<'_>,
 ) -> Result<Decision, Vec<String>> {
     let mut errors = Vec::new();
-    let mut decision = Decision {
-        vars: vars(&app_json.env, &overrides.env, limits, &mut errors),
-        buildpacks: overrides.buildpacks.clone(),
-        ..Decision::default()
-    };
+    let mut decision = Decision { buildpacks: overrides.buildpacks.clone(), ..Decision::default() };
+    let given = order(&app_json.addons, limits.catalog, &mut decision, &mut errors);
+    decision.vars = vars(&app_json.env, &overrides.env, &given, limits, &mut errors);
+    for name in app_json.env.keys().filter(|name| given.contains(*name)) {
+        decision.notes.push(format!("app.json asks for {name} in env, which an add-on of it gives"));
+    }
     if decision.buildpacks.is_empty() {
         let list: Vec<_> = app_json.buildpacks.into_iter().map(|one| one.url.0).collect();
         match buildpacks::check_all(&list, limits.buildpacks) {
@@ -49,13 +55,6 @@ pub(super) fn decide(
             Ok(stack) => decision.stack = Some(stack),
             Err(error) => errors.push(format!("stack: {error}")),
         }
-    }
-    // Add-ons would be made here, before the build, for their config vars.
-    for addon in &app_json.addons {
-        errors.push(format!(
-            "addons: {} cannot be made, for there are no add-ons yet. Take it out, and set the config vars that it would set in env.",
-            addon.plan
-        ));
     }
     for (process_type, entry) in &app_json.formation {
         if let Some(quantity) = entry.quantity.filter(|quantity| *quantity > limits.quantity) {
@@ -73,6 +72,7 @@ pub(super) fn decide(
         }
     }
     decision.plan = SetupPlan {
+        addons: Vec::new(),
         formation: app_json.formation,
         postdeploy: app_json.scripts.postdeploy,
         success_url: app_json.success_url,
@@ -80,15 +80,61 @@ pub(super) fn decide(
     if errors.is_empty() { Ok(decision) } else { Err(errors) }
 }
 
+/// Puts orders for add-ons into the decision, and returns the names of the config vars that they give,
+/// as far as those can be told.
+fn order(
+    list: &[Addon],
+    catalog: &Catalog,
+    decision: &mut Decision,
+    errors: &mut Vec<String>,
+) -> BTreeSet<String> {
+    let (mut attachments, mut given) = (BTreeSet::new(), BTreeSet::new());
+    for (index, addon) in list.iter().enumerate() {
+        let service = match addons::plan_of(catalog, &addon.plan) {
+            Ok((service, _)) => service,
+            Err(error) => {
+                errors.push(format!("addons[{index}].plan: {error}"));
+                continue;
+            }
+        };
+        let chosen = addon.alias.as_ref().map(|name| name.to_ascii_uppercase());
+        if let Some(Err(error)) = chosen.as_deref().map(check_attachment_name) {
+            errors.push(format!("addons[{index}].as: {error}"));
+            continue;
+        }
+        let name = chosen.as_ref().unwrap_or(&service.attachment.first);
+        if attachments.insert(name.clone()) {
+            given.extend(service.config_names(name));
+        } else if chosen.is_some() {
+            errors.push(format!("addons[{index}].as: another add-on is called {name} already."));
+        }
+        if !addon.options.is_empty() {
+            let options: Vec<_> = addon.options.keys().map(String::as_str).collect();
+            decision.notes.push(format!(
+                "app.json gives {} options, of which it has none: {}",
+                addon.plan,
+                options.join(", ")
+            ));
+        }
+        decision.addons.push(Create { plan: addon.plan.clone(), attachment: chosen, ..Create::default() });
+    }
+    given
+}
+
+/// Those that `given` names come from add-ons and are not set.
 fn vars(
     env: &BTreeMap<String, EnvVar>,
     overrides: &BTreeMap<String, String>,
-    limits: &Limits,
+    given: &BTreeSet<String>,
+    limits: &Limits<'_>,
     errors: &mut Vec<String>,
 ) -> ConfigVars {
     let mut wanted = overrides.clone();
+    for name in overrides.keys().filter(|name| given.contains(*name)) {
+        errors.push(format!("overrides.env.{name}: an add-on of app.json gives it, so it cannot be set."));
+    }
     for (name, var) in env {
-        if wanted.contains_key(name) {
+        if wanted.contains_key(name) || given.contains(name) {
             continue;
         }
         let value = match (&var.generator, &var.value) {
@@ -119,8 +165,6 @@ fn vars(
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { buildpacks: 2, config_bytes: 1000, quantity: 10 };
-
     fn overrides(env: &[(&str, &str)], buildpacks: &[&str]) -> SetupOverrides {
         SetupOverrides {
             env: env.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
@@ -130,7 +174,9 @@ mod tests {
     }
 
     fn decided(text: &str, overrides: &SetupOverrides) -> Result<Decision, Vec<String>> {
-        decide(AppJson::parse(text).unwrap().app_json, overrides, &LIMITS)
+        let catalog = Catalog::load(None).unwrap();
+        let limits = Limits { catalog: &catalog, buildpacks: 2, config_bytes: 1000, quantity: 10 };
+        decide(AppJson::parse(text).unwrap().app_json, overrides, &limits)
     }
 
     #[test]
@@ -166,19 +212,52 @@ mod tests {
     }
 
     #[test]
+    fn add_ons_are_ordered_and_their_config_vars_left_to_them() {
+        let text = r#"{"addons": ["heroku-postgresql", {"plan": "heroku-redis:mini", "as": "cache"},
+                                  {"plan": "heroku-postgresql:mini", "options": {"version": "16"}}],
+                       "env": {"DATABASE_URL": {"required": true}, "CACHE_URL": "x", "REDIS_URL": "y"}}"#;
+        let decision = decided(text, &overrides(&[], &[])).unwrap();
+        let orders: Vec<_> =
+            decision.addons.iter().map(|one| (one.plan.as_str(), one.attachment.as_deref())).collect();
+        let expected = [
+            ("heroku-postgresql", None),
+            ("heroku-redis:mini", Some("CACHE")),
+            ("heroku-postgresql:mini", None),
+        ];
+        assert_eq!(orders, expected);
+        assert_eq!(decision.vars.0.keys().collect::<Vec<_>>(), ["REDIS_URL"]);
+        assert_eq!(
+            decision.notes,
+            [
+                "app.json gives heroku-postgresql:mini options, of which it has none: version",
+                "app.json asks for CACHE_URL in env, which an add-on of it gives",
+                "app.json asks for DATABASE_URL in env, which an add-on of it gives",
+            ]
+        );
+        let errors = decided(text, &overrides(&[("DATABASE_URL", "mine")], &[])).unwrap_err();
+        let said = "overrides.env.DATABASE_URL: an add-on of app.json gives it, so it cannot be set.";
+        assert_eq!(errors, [said]);
+    }
+
+    #[test]
     fn everything_that_is_wrong_is_named_at_once() {
         let text = r#"{"env": {"FOO": {"description": "x"}, "BAR": {"required": true}, "A-B": "1", "HEROKU_X": "1"},
-                       "addons": ["heroku-postgresql"], "stack": "heroku-99", "buildpacks": [{"url": "nonsense"}],
+                       "addons": ["heroku-redis", "heroku-redis:huge", {"plan": "nothing"},
+                                  {"plan": "heroku-redis", "as": "a-b"}, {"plan": "heroku-redis", "as": "redis"}],
+                       "stack": "heroku-99", "buildpacks": [{"url": "nonsense"}],
                        "formation": {"web": {"quantity": 11}}}"#;
         let errors = decided(text, &overrides(&[], &[])).unwrap_err();
         let starts = [
+            "addons[1].plan: Couldn't find either the add-on service or the add-on plan of \"heroku-redis:huge\". Its plans are: ",
+            "addons[2].plan: Couldn't find either the add-on service or the add-on plan of \"nothing\". There are: ",
+            "addons[3].as: Attachment name \"A-B\" is not valid",
+            "addons[4].as: another add-on is called REDIS already.",
             "config var BAR is required",
             "config var FOO is required",
             "env.A-B: Config var name \"A-B\" is not valid",
             "env.HEROKU_X: Config var name HEROKU_X is not valid",
             "buildpacks: Buildpack \"nonsense\" is not valid",
             "stack: Stack \"heroku-99\" does not exist. Use one of: ",
-            "addons: heroku-postgresql cannot be made, for there are no add-ons yet.",
             "formation.web: 11 dynos are too many; use a quantity from 0 to 10.",
         ];
         assert_eq!(errors.len(), starts.len(), "{errors:#?}");

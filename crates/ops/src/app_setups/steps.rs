@@ -3,17 +3,19 @@
 use super::manifest::{self, Decision, Limits};
 use crate::one_offs::{blank_dyno, free_number};
 use crate::releases::{self, Trigger};
-use crate::{Ops, Result, accounts, builds, config_vars, formation, text};
+use crate::{Ops, Result, accounts, addons, builds, config_vars, formation, text};
 use domain::app_json::AppJson;
 use domain::{
-    Account, App, AppSetup, AppSetupId, Build, BuildStatus, Digest, Dyno, DynoSize, ProcessType, ReleaseId,
-    ReleaseStatus, SetupPlan, SetupStatus,
+    Account, AddonState, App, AppSetup, AppSetupId, Build, BuildId, BuildStatus, Digest, Dyno, DynoSize,
+    ProcessType, ReleaseId, ReleaseStatus, SetupPlan, SetupStatus,
 };
 use store::Write;
 
 /// What a setup that was advanced waits for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Next {
+    /// Its add-ons.
+    Addons,
     /// Its build, or its release command.
     Deploy,
     /// The end of the dyno that runs `postdeploy`.
@@ -47,15 +49,17 @@ async fn pending(ops: &Ops, write: &mut Write, id: AppSetupId) -> Result<Option<
 }
 
 /// Does what `app.json` says before a build, and asks for the build of `source`, which is in the
-/// blob store. An `app.json` that cannot be followed fails the setup.
+/// blob store; with add-ons, [`advance`] asks for it once they are there, so that they are there for
+/// release commands and `postdeploy`. An `app.json` that cannot be followed fails the setup.
 pub async fn begin(ops: &Ops, id: AppSetupId, source: Digest, app_json: AppJson) -> Result<()> {
     let mut write = ops.store().write().await?;
     let Some(Rows { setup, mut app, user }) = pending(ops, &mut write, id).await? else { return Ok(()) };
-    if setup.build.is_some() {
+    if setup.plan.is_some() {
         return Ok(());
     }
     let settings = ops.settings();
     let limits = Limits {
+        catalog: &settings.catalog,
         buildpacks: settings.max_buildpacks,
         config_bytes: settings.max_config_bytes,
         quantity: settings.max_quantity,
@@ -64,17 +68,64 @@ pub async fn begin(ops: &Ops, id: AppSetupId, source: Digest, app_json: AppJson)
         Ok(decision) => decision,
         Err(errors) => return end(ops, write, setup, Err(("invalid app.json".into(), errors))).await,
     };
-    let mut lines = follow(ops, &mut write, &mut app, &user, &decision).await?;
+    let mut plan = decision.plan.clone();
+    let mut lines = match order(ops, &mut write, &mut app, &user, &decision.addons).await {
+        Ok((names, lines)) => {
+            plan.addons = names;
+            lines
+        }
+        Err(error) if error.status() >= 500 => return Err(error),
+        Err(error) => {
+            // Nothing of what was ordered so far stays.
+            drop(write);
+            return fail(ops, id, "the add-ons cannot be had".into(), vec![format!("addons: {error}")]).await;
+        }
+    };
+    lines.extend(follow(ops, &mut write, &mut app, &user, &decision).await?);
+    let build = if plan.addons.is_empty() {
+        lines.push(text::by(&user, "Build started"));
+        Some(build(ops, &mut write, &setup, &app, &user, source).await?)
+    } else {
+        None
+    };
+    store::app_setups::set_plan(&mut write, id, source, &plan, build, ops.now()).await?;
+    ops.commit(write, app.id, lines).await
+}
+
+/// Orders add-ons, and returns their names and what the log is to say.
+async fn order(
+    ops: &Ops,
+    write: &mut Write,
+    app: &mut App,
+    user: &Account,
+    orders: &[addons::Create],
+) -> Result<(Vec<String>, Vec<String>)> {
+    let (mut names, mut said) = (Vec::new(), Vec::new());
+    for order in orders {
+        let (addon, lines) = addons::insert(ops, write, user, app, order.clone()).await?;
+        names.push(addon.name);
+        said.extend(lines);
+    }
+    Ok((names, said))
+}
+
+/// Asks for the build of a setup's source.
+async fn build(
+    ops: &Ops,
+    write: &mut Write,
+    setup: &AppSetup,
+    app: &App,
+    user: &Account,
+    source: Digest,
+) -> Result<BuildId> {
     let build = Build {
         source: Some(source),
         source_checksum: setup.source_checksum.clone(),
         source_version: setup.source_version.clone(),
-        ..builds::blank(ops, &app, &user, setup.source_url.clone())
+        ..builds::blank(ops, app, user, setup.source_url.clone())
     };
-    store::builds::insert(&mut write, &build).await?;
-    store::app_setups::set_build(&mut write, id, source, &decision.plan, build.id, ops.now()).await?;
-    lines.push(text::by(&user, "Build started"));
-    ops.commit(write, app.id, lines).await
+    store::builds::insert(write, &build).await?;
+    Ok(build.id)
 }
 
 /// Config vars, buildpacks, stack and features. Returns what the log is to say.
@@ -111,12 +162,14 @@ async fn follow(
     Ok(lines)
 }
 
-/// Takes a setup as far as it goes once its build has begun.
+/// Takes a setup as far as it goes once it has begun.
 pub async fn advance(ops: &Ops, id: AppSetupId) -> Result<Next> {
     let mut write = ops.store().write().await?;
-    let Some(Rows { setup, app, user }) = pending(ops, &mut write, id).await? else {
-        return Ok(Next::Nothing);
-    };
+    let Some(rows) = pending(ops, &mut write, id).await? else { return Ok(Next::Nothing) };
+    if rows.setup.build.is_none() {
+        return await_addons(ops, write, rows).await;
+    }
+    let Rows { setup, app, user } = rows;
     if let Some(dyno) = setup.postdeploy {
         let dyno = store::dynos::by_id(&mut write, dyno).await?;
         return Ok(dyno.map_or(Next::Lost, |dyno| Next::Postdeploy(Box::new(dyno))));
@@ -151,6 +204,35 @@ pub async fn advance(ops: &Ops, id: AppSetupId) -> Result<Next> {
             Ok(Next::Postdeploy(Box::new(dyno)))
         }
     }
+}
+
+/// Asks for the build as soon as all add-ons are there.
+async fn await_addons(ops: &Ops, mut write: Write, rows: Rows) -> Result<Next> {
+    let Rows { setup, app, user } = rows;
+    let (Some(plan), Some(source)) = (&setup.plan, setup.source) else { return Ok(Next::Nothing) };
+    let mut waits = false;
+    for name in &plan.addons {
+        let addon = store::addons::by_name(&mut write, name).await?;
+        let why = match addon.as_ref().map(|addon| addon.state) {
+            Some(AddonState::Provisioned) => continue,
+            Some(AddonState::Provisioning) => {
+                waits = true;
+                continue;
+            }
+            Some(AddonState::Failed) => addon.and_then(|addon| addon.failure).unwrap_or_default(),
+            Some(AddonState::Deprovisioning) | None => "it was destroyed before the build began".into(),
+        };
+        let message = format!("the add-on {name} could not be provisioned: {why}");
+        end(ops, write, setup, Err((message, Vec::new()))).await?;
+        return Ok(Next::Nothing);
+    }
+    if waits {
+        return Ok(Next::Addons);
+    }
+    let build = build(ops, &mut write, &setup, &app, &user, source).await?;
+    store::app_setups::set_plan(&mut write, setup.id, source, plan, Some(build), ops.now()).await?;
+    ops.commit(write, app.id, vec![text::by(&user, "Build started")]).await?;
+    Ok(Next::Deploy)
 }
 
 enum Deployed {

@@ -130,6 +130,54 @@ async fn without_a_script_the_first_release_is_the_end() {
 }
 
 #[tokio::test]
+async fn the_build_waits_for_add_ons() {
+    let catalog = ::addons::Catalog::load(None).unwrap();
+    let world = World::with(Settings { catalog: Arc::new(catalog), ..Settings::default() }).await;
+    let setup = world.set_up(&[]).await;
+    let app_json = r#"{"addons": ["heroku-postgresql", {"plan": "heroku-redis:mini", "as": "cache"}],
+                       "env": {"A": "1"}}"#;
+    let setup = world.begin(&setup, app_json).await;
+    assert_eq!((setup.build, world.advance(&setup).await), (None, Next::Addons));
+    // Begun again by somebody who does not know: nothing is ordered twice.
+    world.begin(&setup, app_json).await;
+    let list = crate::addons::list_of_app(&world.ops, &world.admin, "shop").await.unwrap();
+    let names: Vec<_> = list.iter().flat_map(|one| one.config_vars.clone()).collect();
+    assert_eq!(names, ["DATABASE_URL", "CACHE_URL"]);
+    crate::addons::provisioned(&world.ops, list[0].addon.id).await.unwrap();
+    assert_eq!(world.advance(&setup).await, Next::Addons);
+    crate::addons::provisioned(&world.ops, list[1].addon.id).await.unwrap();
+    assert_eq!(world.advance(&setup).await, Next::Deploy);
+    let setup = world.setup(&setup).await;
+    let release = world.built(&setup, success(&[("web", "x"), ("release", "migrate")])).await;
+    let mut tx = world.ops.store().read().await.unwrap();
+    let vars = store::configs::of_release(&mut tx, release.id).await.unwrap();
+    assert_eq!(vars.0.keys().collect::<Vec<_>>(), ["A", "CACHE_URL", "DATABASE_URL"]);
+}
+
+#[tokio::test]
+async fn an_add_on_that_cannot_be_had_fails_the_setup() {
+    for destroyed in [false, true] {
+        let catalog = ::addons::Catalog::load(None).unwrap();
+        let world = World::with(Settings { catalog: Arc::new(catalog), ..Settings::default() }).await;
+        let setup = world.set_up(&[]).await;
+        let setup = world.begin(&setup, r#"{"addons": ["heroku-postgresql"]}"#).await;
+        let addon =
+            crate::addons::list_of_app(&world.ops, &world.admin, "shop").await.unwrap().remove(0).addon;
+        let why = if destroyed {
+            crate::addons::destroy(&world.ops, &world.admin, "shop", &addon.name, false).await.unwrap();
+            "it was destroyed before the build began"
+        } else {
+            crate::addons::failed(&world.ops, addon.id, "no room").await.unwrap();
+            "no room"
+        };
+        assert_eq!(world.advance(&setup).await, Next::Nothing);
+        let setup = world.setup(&setup).await;
+        let message = format!("the add-on {} could not be provisioned: {why}", addon.name);
+        assert_eq!((setup.status, setup.failure_message), (SetupStatus::Failed, Some(message)));
+    }
+}
+
+#[tokio::test]
 async fn what_fails_says_why_and_keeps_the_app() {
     let ended = async |app_json: &str, step: Option<bool>| {
         let world = World::new().await;

@@ -70,7 +70,11 @@ impl Worker {
         {
             let _turn = self.turns.acquire().await.map_err(|_| Error::Service("the server ends".into()))?;
             let image = self.image(run).await?;
-            let spec = spec::task(addon.id, instance, definition, run, offer, credential, script, image);
+            let mut tx = self.ops.store().read().await?;
+            let settings = definition.settings_with(&store::settings::of_addon(&mut tx, addon.id).await?);
+            drop(tx);
+            let spec =
+                spec::task(addon.id, instance, definition, run, offer, credential, &settings, script, image);
             task::run(self, spec, at_work).await?;
         }
         Ok(ops::credentials::done(&self.ops, credential).await?)

@@ -18,6 +18,8 @@ pub(crate) mod label {
     /// The service's name.
     pub(crate) const NAME: &str = "service";
     pub(crate) const ADDON: &str = "addon";
+    /// An id of this start of a service; its container has the instance's, each time.
+    pub(crate) const START: &str = "start";
     /// What its plan gave the container when it was started.
     pub(crate) const SIZE: &str = "size";
 }
@@ -36,24 +38,31 @@ const HOOK_LIMIT: Duration = Duration::from_mins(10);
 const HOOK_MEMORY: u64 = 512 * MIB;
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The container of a service; `offer` is the plan of one that is an add-on's own.
+/// The container of a service; `offer` is the plan of one that is an add-on's own, `settings` what was
+/// set at it.
 pub(super) fn instance(
     instance: &Instance,
     definition: &Definition,
     run: &Running,
     offer: Option<&Plan>,
+    settings: &BTreeMap<String, String>,
     image: Digest,
     volume: PathBuf,
 ) -> ContainerSpec {
     let size = size(run, offer);
     let mut env = values(&instance.values);
+    env.extend(values(settings));
     env.extend(plan_env(offer, size));
     env.insert("KIGO_PORT".into(), run.port.to_string());
     env.extend([("PATH".into(), PATH.into()), ("HOME".into(), "/tmp".into())]);
     let volume = Volume { image: volume, size: size.disk * MIB, target: DATA.into(), owner: USER };
-    let sized = size_label(run, offer);
-    let labels =
-        [(label::KIND, label::SERVICE), (label::NAME, &definition.name), (label::SIZE, sized.as_str())];
+    let (start, sized) = (Uuid::new_v4().to_string(), size_label(run, offer));
+    let labels = [
+        (label::KIND, label::SERVICE),
+        (label::NAME, definition.name.as_str()),
+        (label::START, start.as_str()),
+        (label::SIZE, sized.as_str()),
+    ];
     ContainerSpec {
         id: instance.id.0,
         env,
@@ -86,10 +95,12 @@ pub(crate) fn task(
     run: &Running,
     offer: &Plan,
     credential: &Credential,
+    settings: &BTreeMap<String, String>,
     script: &str,
     image: Digest,
 ) -> ContainerSpec {
     let mut env = values(&instance.values);
+    env.extend(values(settings));
     env.extend(values(credential.next.as_ref().unwrap_or(&credential.values)));
     env.extend(plan_env(Some(offer), offer.size()));
     let told = [
@@ -108,7 +119,11 @@ pub(crate) fn task(
         env,
         limits: limits(HOOK_MEMORY),
         time_limit: Some(HOOK_LIMIT),
-        reach: vec![SocketAddrV4::new(instance.address, run.port)],
+        reach: [Some(run.port), run.hooks_port]
+            .into_iter()
+            .flatten()
+            .map(|port| SocketAddrV4::new(instance.address, port))
+            .collect(),
         ..base(labels, image, script, &definition.name)
     }
 }

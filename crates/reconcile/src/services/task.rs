@@ -10,20 +10,32 @@ const LINES: usize = 5;
 
 /// Runs it. What it prints last is the reason if it fails.
 pub(super) async fn run(worker: &Worker, spec: ContainerSpec, at_work: &AtWork) -> Result<()> {
-    let id = spec.id;
-    at_work.with(|busy| busy.tasks.insert(id));
-    let result = follow(worker, spec).await;
-    let removed = worker.engine.remove(id).await;
-    at_work.with(|busy| busy.tasks.remove(&id));
-    result.and(removed.map_err(Error::from))
+    ask(worker, spec, at_work, 0).await.map(drop)
 }
 
-async fn follow(worker: &Worker, spec: ContainerSpec) -> Result<()> {
+/// Runs it, and returns the last `lines` lines that it printed.
+pub(super) async fn ask(
+    worker: &Worker,
+    spec: ContainerSpec,
+    at_work: &AtWork,
+    lines: usize,
+) -> Result<Vec<String>> {
+    let id = spec.id;
+    at_work.with(|busy| busy.tasks.insert(id));
+    let result = follow(worker, spec, lines).await;
+    let removed = worker.engine.remove(id).await;
+    at_work.with(|busy| busy.tasks.remove(&id));
+    let printed = result?;
+    removed?;
+    Ok(printed)
+}
+
+async fn follow(worker: &Worker, spec: ContainerSpec, lines: usize) -> Result<Vec<String>> {
     let id = spec.id;
     worker.engine.start(spec).await?;
     let exit = worker.engine.wait(id).await?;
     if exit.code == 0 && exit.failure.is_none() {
-        return Ok(());
+        return Ok(if lines == 0 { Vec::new() } else { tail(&*worker.engine, id, lines).await });
     }
     if let Some(failure) = exit.failure {
         return Err(Error::Service(failure));
@@ -39,15 +51,19 @@ async fn follow(worker: &Worker, spec: ContainerSpec) -> Result<()> {
 
 /// The end of what a container that has ended printed.
 pub(super) async fn last_lines(engine: &dyn Engine, id: ContainerId) -> String {
+    tail(engine, id, LINES).await.join("; ")
+}
+
+async fn tail(engine: &dyn Engine, id: ContainerId, count: usize) -> Vec<String> {
     let mut last = VecDeque::new();
-    let Ok(mut lines) = engine.output(id, 0).await else { return String::new() };
+    let Ok(mut lines) = engine.output(id, 0).await else { return Vec::new() };
     while let Some(line) = lines.recv().await {
         if let OutputContent::Line(bytes) = line.content {
             last.push_back(String::from_utf8_lossy(&bytes).into_owned());
-            if last.len() > LINES {
+            if last.len() > count {
                 last.pop_front();
             }
         }
     }
-    Vec::from(last).join("; ")
+    Vec::from(last)
 }

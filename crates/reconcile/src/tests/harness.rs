@@ -171,13 +171,17 @@ impl World {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::with_ops(change, ops::Settings::default()).await
+    }
+
+    pub(crate) async fn with_ops(change: impl FnOnce(&mut Settings), of_ops: ops::Settings) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path(), Keys::load(dir.path(), None).unwrap()).await.unwrap();
         let logs = Logs::open(logs::Config::new(dir.path().join("logs"))).unwrap();
         let mut settings = Settings::new(dir.path());
         settings.dynos.settle = Duration::from_millis(20);
         change(&mut settings);
-        let ops = Ops::new(store, ops::Settings::default(), Arc::new(Api(logs.clone())));
+        let ops = Ops::new(store, of_ops, Arc::new(Api(logs.clone())));
         let actor = account(&ops).await;
         let builder = FakeBuilder::default();
         builder.types.lock().unwrap().insert("web".into(), "node web.js -p $PORT".into());

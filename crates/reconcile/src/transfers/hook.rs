@@ -106,7 +106,10 @@ impl Worker {
     ) -> Outcome<Told> {
         let image = self.services.image(place.run).await?;
         let Place { addon, instance, credential, definition, run, offer } = place;
-        let mut spec = spec::task(*addon, instance, definition, run, offer, credential, script, image);
+        // Data is the same whatever is set.
+        let settings = definition.settings_with(&std::collections::BTreeMap::new());
+        let mut spec =
+            spec::task(*addon, instance, definition, run, offer, credential, &settings, script, image);
         let work = Work::make(&self.dir().join("work").join(spec.id.to_string()))?;
         let count = Arc::new(AtomicU64::new(0));
         let figures = pipe::collect(&work.0.join("told"), FIGURES)
