@@ -189,12 +189,11 @@ fn plan_addon(settings: &Settings, world: &World, addon: &Addon, now: Timestamp,
 /// is one to tell of now.
 fn plan_credentials(world: &World, addon: &Addon, now: Timestamp, plan: &mut Plan) -> bool {
     for credential in world.credentials.iter().filter(|one| one.addon == addon.id) {
-        match credential.retry_at.filter(|at| *at > now) {
-            Some(at) => plan.wait(at),
-            None => {
-                plan.actions.push(Action::Credential(addon.id, credential.id));
-                return true;
-            }
+        if let Some(at) = credential.retry_at.filter(|at| *at > now) {
+            plan.wait(at);
+        } else {
+            plan.actions.push(Action::Credential(addon.id, credential.id));
+            return true;
         }
     }
     false
@@ -203,12 +202,11 @@ fn plan_credentials(world: &World, addon: &Addon, now: Timestamp, plan: &mut Pla
 /// One at a time, oldest first, likewise.
 fn plan_errands(world: &World, addon: &Addon, now: Timestamp, plan: &mut Plan) {
     for errand in world.errands.iter().filter(|one| one.addon == addon.id && !one.given_up) {
-        match errand.retry_at.filter(|at| *at > now) {
-            Some(at) => plan.wait(at),
-            None => {
-                plan.actions.push(Action::Errand(addon.id, errand.id));
-                return;
-            }
+        if let Some(at) = errand.retry_at.filter(|at| *at > now) {
+            plan.wait(at);
+        } else {
+            plan.actions.push(Action::Errand(addon.id, errand.id));
+            return;
         }
     }
 }

@@ -39,7 +39,7 @@ pub(crate) fn made_restored_and_proven(server: &Server) -> Result<()> {
         copied(&app)?;
         scheduled(&app).await?;
         damaged(&app).await?;
-        outlived(&app).await?;
+        outlived(&app)?;
         app.heroku(&["apps:destroy", "--confirm", &app.name])?.ok()?;
         Ok(())
     })
@@ -125,7 +125,7 @@ async fn damaged(app: &App<'_>) -> Result<()> {
 }
 
 /// Backups are there when the add-on is not any more.
-async fn outlived(app: &App<'_>) -> Result<()> {
+fn outlived(app: &App<'_>) -> Result<()> {
     app.heroku(&["pg:backups:capture", "DATABASE"])?.ok()?;
     app.heroku(&["addons:destroy", "keeper-main", "--confirm", &app.name])?.ok()?;
     let list = app.heroku(&["pg:backups"])?.ok()?.stdout;
