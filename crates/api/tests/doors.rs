@@ -13,7 +13,8 @@ use support::{ACCEPT, Answer, World};
 const ROUTES: &str = include_str!("../src/routes.rs");
 
 /// Addresses that are open to everybody, and why.
-const OPEN: [(&str, &str); 29] = [
+const OPEN: [(&str, &str); 30] = [
+    ("/backups/{token}", "the token is signed"),
     ("/streams/logs/{token}", "the token is signed"),
     ("/streams/builds/{key}", "the key cannot be guessed"),
     ("/streams/releases/{key}", "the key cannot be guessed"),
