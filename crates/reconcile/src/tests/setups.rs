@@ -93,7 +93,11 @@ async fn what_cannot_be_read_fails_the_setup() {
             "invalid app.json",
             "app.json line 2, column 8 (env): invalid type: integer `1`, expected a map",
         ),
-        (Some(r#"{"addons": ["heroku-redis"]}"#), "invalid app.json", "addons: heroku-redis cannot be made"),
+        (
+            Some(r#"{"addons": ["heroku-nothing"]}"#),
+            "invalid app.json",
+            "addons[0].plan: Couldn't find either the add-on service or the add-on plan of",
+        ),
     ] {
         let mut world = World::new().await;
         world.start();
