@@ -177,7 +177,7 @@ async fn an_add_on_has_one_schedule() {
     };
     let first = schedules::set(ops, admin, &addon, set(2, "UTC")).await.unwrap();
     let second = schedules::set(ops, admin, &addon, set(3, "Europe/Berlin")).await.unwrap();
-    assert_eq!(schedules::list(ops, admin, &addon).await.unwrap(), [second.clone()]);
+    assert_eq!(schedules::list(ops, admin, &addon).await.unwrap(), std::slice::from_ref(&second));
     assert!(refusal(schedules::delete(ops, admin, &addon, first.id).await).starts_with("404"));
     for (hour, timezone, words) in [(24, "UTC", "no hour"), (1, "Europe/Nowhere", "not known here")] {
         let text = refusal(schedules::set(ops, admin, &addon, set(hour, timezone)).await);
