@@ -163,9 +163,6 @@ async fn system_calls_that_reach_out_are_refused() {
         "perf_event_open",
         "open_by_handle_at",
         "process_vm_readv",
-        "socket-packet",
-        "socket-vsock",
-        "socket-alg",
         "socketpair-tipc",
         "kexec_load",
         "init_module",
@@ -177,6 +174,10 @@ async fn system_calls_that_reach_out_are_refused() {
         "fsopen",
     ] {
         assert!(printed.contains(&format!("{name} EPERM\n")), "{name}: {printed}");
+    }
+    // As a kernel answers that was built without them, which programs know how to live with.
+    for name in ["socket-packet", "socket-vsock", "socket-alg"] {
+        assert!(printed.contains(&format!("{name} Address family not supported")), "{name}: {printed}");
     }
     for name in ["clone3", "unknown"] {
         assert!(printed.contains(&format!("{name} ENOSYS\n")), "{name}: {printed}");

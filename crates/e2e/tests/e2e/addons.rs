@@ -1,6 +1,6 @@
 //! Add-ons with the official CLI: ordered, used by an app, shared, promoted, given up.
 
-use crate::run;
+use crate::{catalog, run};
 use anyhow::{Context, Result, ensure};
 use e2e::{App, Server, until};
 
@@ -109,22 +109,23 @@ async fn shared(server: &Server, app: &App<'_>) -> Result<()> {
 
 /// Nothing is left of what is destroyed.
 async fn given_up(server: &Server, app: &App<'_>) -> Result<()> {
-    let volumes = || -> Result<usize> {
-        let place = server.data().join("volumes");
-        Ok(std::fs::read_dir(place)?.count())
-    };
-    let before = volumes()?;
+    let url = app.heroku(&["config:get", "REDIS_URL"])?.ok()?.stdout;
+    let volume = catalog::volume("valkey-server", catalog::host(&url)?)?;
+    ensure!(volume.exists(), "{}", volume.display());
     app.heroku(&["addons:destroy", "shelf-keys", "--confirm", &app.name])?.ok()?;
     let config = app.heroku(&["config"])?.ok()?.stdout;
     ensure!(!config.contains("REDIS_URL"), "{config}");
-    until("the volume to be gone", async || match volumes() {
-        Ok(now) if now + 1 == before => Ok(()),
-        other => Err(format!("{other:?}, before {before}")),
+    until("the volume to be gone", async || match volume.exists() {
+        false => Ok(()),
+        true => Err(volume.display().to_string()),
     })
     .await?;
+    let database = app.heroku(&["addons:info", "DATABASE"])?.ok()?.stdout;
+    let named = database.split_whitespace().find(|word| word.starts_with("postgresql-"));
+    let named = named.with_context(|| database.clone())?.to_owned();
     app.heroku(&["apps:destroy", "--confirm", &app.name])?.ok()?;
     let list = server.heroku_command(&["addons", "--all"])?.output()?;
     let list = String::from_utf8_lossy(&list.stdout).into_owned();
-    ensure!(!list.contains("postgresql-"), "{list}");
+    ensure!(!list.contains(&named), "{list}");
     Ok(())
 }

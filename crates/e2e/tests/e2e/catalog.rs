@@ -149,7 +149,7 @@ async fn killed(app: &App<'_>, case: &Case) -> Result<()> {
     Ok(())
 }
 
-fn host(url: &str) -> Result<&str> {
+pub(crate) fn host(url: &str) -> Result<&str> {
     let place = url.split("://").nth(1).context("no scheme")?;
     let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
     place.split(':').next().context("no host")
@@ -174,6 +174,17 @@ fn processes(program: &str, address: &str) -> Vec<String> {
         read("comm").trim() == program && local(read("net/fib_trie"))
     };
     entries.flatten().filter(ours).filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}
+
+/// The file of the volume that this program at this address has at `/data`.
+pub(crate) fn volume(program: &str, address: &str) -> Result<PathBuf> {
+    let pids = processes(program, address);
+    let pid = pids.first().with_context(|| format!("no {program} at {address}"))?;
+    let mounts = std::fs::read_to_string(format!("/proc/{pid}/mountinfo"))?;
+    let mount = mounts.lines().find(|line| line.split(' ').nth(4) == Some("/data"));
+    let device = mount.and_then(|line| line.split(' ').nth(2)).with_context(|| mounts.clone())?;
+    let backing = std::fs::read_to_string(format!("/sys/dev/block/{device}/loop/backing_file"))?;
+    Ok(PathBuf::from(backing.trim()))
 }
 
 /// A directory with the definition that `docs/addons/writing.md` shows, for servers of the tests.
