@@ -11,6 +11,9 @@ use std::time::Instant;
 /// The version line of the official CLI that the end-to-end tests drive.
 const HEROKU_CLI: &str = "heroku@11";
 
+/// What the store of backups is tried with.
+const S3_SERVER: [&str; 3] = ["moto[s3]==5.*", "flask", "flask-cors"];
+
 /// The compiler whose warnings are errors here: the oldest that builds the workspace.
 const COMPILER: &str = env!("CARGO_PKG_RUST_VERSION");
 
@@ -55,11 +58,15 @@ pub(crate) fn test(filter: &[String]) -> Result<()> {
     install(&[SERVER, TESTS])?;
     check()?;
     let heroku = official_cli()?;
+    let store = s3_server()?;
     step("building");
     run(Command::new("cargo").args(["build", "--workspace", "--all-targets"]))?;
     step("running the tests");
     let mut command = Command::new("cargo");
-    command.args(["test", "--workspace", "--no-fail-fast"]).env("KIGO_TEST_HEROKU", heroku);
+    command
+        .args(["test", "--workspace", "--no-fail-fast"])
+        .env("KIGO_TEST_HEROKU", heroku)
+        .env("KIGO_TEST_S3", store);
     if !filter.is_empty() {
         command.arg("--").args(filter);
     }
@@ -79,6 +86,23 @@ pub(crate) fn official_cli() -> Result<PathBuf> {
             .args(["install", "--no-audit", "--no-fund", "--no-save", "--loglevel=error", "--prefix"])
             .arg(prefix)
             .arg(HEROKU_CLI))?;
+    }
+    Ok(program)
+}
+
+/// Installs a program that speaks S3 from PyPI into `target/`, once, and returns it.
+fn s3_server() -> Result<PathBuf> {
+    let place = Path::new("target/s3");
+    let program = std::path::absolute(place.join("bin/moto_server"))?;
+    if !program.exists() {
+        if read(Command::new("python3").args(["-c", "import ensurepip"])).is_err() {
+            install(&[&[("", "python3-venv")]])?;
+        }
+        step(&format!("installing an S3 server ({}) from PyPI", S3_SERVER[0]));
+        run(Command::new("python3").args(["-m", "venv"]).arg(place))?;
+        run(Command::new(place.join("bin/pip"))
+            .args(["install", "--quiet", "--disable-pip-version-check"])
+            .args(S3_SERVER))?;
     }
     Ok(program)
 }

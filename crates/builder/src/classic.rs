@@ -40,7 +40,7 @@ pub(crate) async fn compile(
         image: context.build_image(cache.layers().iter().copied()).await?,
         script: "classic.sh",
         env,
-        mounts: Vec::new(),
+        mounts: context.mounts.clone(),
         pipes: vec![Pipe::tree("app", builder.settings.limits.disk), cache.pipe()],
         power: Power::Plain,
         decide: None,

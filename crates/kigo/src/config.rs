@@ -87,6 +87,9 @@ pub(crate) struct ServerArgs {
     /// A directory with definitions of further add-ons [default: none]
     #[arg(long, env = "KIGO_CATALOG", value_name = "DIR")]
     pub(crate) catalog: Option<PathBuf>,
+    /// Where backups of add-ons are kept, as s3://bucket/folder [default: the data directory]
+    #[arg(long, env = "KIGO_BACKUPS_STORE", value_name = "URL")]
+    pub(crate) backups_store: Option<String>,
     /// Disk a dyno may fill, in MiB [default: 1024]
     #[arg(long, env = "KIGO_DYNO_DISK", value_name = "MIB")]
     pub(crate) dyno_disk: Option<u64>,
@@ -135,6 +138,7 @@ struct File {
     build: FileBuild,
     dyno: FileDyno,
     registry: FileRegistry,
+    backups: FileBackups,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -198,6 +202,12 @@ struct FileRegistry {
     mirrors: Vec<String>,
 }
 
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileBackups {
+    store: Option<String>,
+}
+
 /// All settings, decided.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Config {
@@ -236,6 +246,8 @@ pub(crate) struct Config {
     /// See [`reconcile::Settings::source_networks`].
     pub(crate) source_networks: Vec<IpNet>,
     pub(crate) local_buildpacks: Option<PathBuf>,
+    /// See [`reconcile::Shelf::in_store`].
+    pub(crate) backups_store: Option<String>,
     /// Bytes.
     pub(crate) dyno_disk: u64,
     pub(crate) boot_timeout: Duration,
@@ -311,6 +323,7 @@ impl Config {
                 args.source_networks.clone()
             },
             local_buildpacks: args.local_buildpacks.clone().or(file.build.local_buildpacks),
+            backups_store: args.backups_store.clone().or(file.backups.store),
             dyno_disk: mib(args.dyno_disk, file.dyno.disk, 1024),
             boot_timeout: Duration::from_secs(args.boot_timeout.or(file.dyno.boot_timeout).unwrap_or(60)),
             registry_blob_limit: mib(args.registry_blob_limit, file.registry.blob_limit, 4096),

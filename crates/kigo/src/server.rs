@@ -34,7 +34,7 @@ use journal::AppLogs;
 use logs::Logs;
 use ops::Ops;
 use prometheus_client::registry::Registry as Metrics;
-use reconcile::Outputs;
+use reconcile::{Outputs, Shelf};
 use rendezvous::Rendezvous;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -75,6 +75,7 @@ struct Base {
     builder: Builder,
     certificates: Certificates,
     outputs: Outputs,
+    shelf: Shelf,
 }
 
 /// Everything that listens, bound before anything is served, so that a taken port is found out
@@ -106,8 +107,8 @@ async fn serve(config: &Config) -> Result<()> {
 
     // The router first: dynos that run already are served again before anything else happens.
     let routes = router::Routes::new();
-    let loops =
-        reconcile::start(deps(&base, &routes), settings::loop_settings(config, &bound.endpoints), &shutdown);
+    let settings = settings::loop_settings(config, &bound.endpoints, base.shelf.clone());
+    let loops = reconcile::start(deps(&base, &routes), settings, &shutdown);
     let _ = board.set(loops.board());
     let hooks = router::Hooks {
         log: Arc::new(AppLogs(base.logs.clone())),
@@ -213,7 +214,8 @@ async fn base(config: &Config, bound: &Bound, certificates: Certificates) -> Res
     let engine = Arc::new(engine);
     let builder =
         Builder::new(engine.clone(), images.clone(), data.clone(), settings::build_settings(config)?);
-    Ok(Base { ops, images, logs, engine, builder, certificates, outputs: Outputs::new(data) })
+    let (outputs, shelf) = (Outputs::new(data), settings::shelf(config)?);
+    Ok(Base { ops, images, logs, engine, builder, certificates, outputs, shelf })
 }
 
 async fn open_store(data: &Path) -> Result<Store> {
@@ -268,6 +270,7 @@ fn pages(
     let blobs = blobs::Uploads::open(
         base.images.clone(),
         base.builder.clone(),
+        base.shelf.clone(),
         config.data_dir.join("builds/uploads"),
         config.slug_limit,
         config.registry_image_limit,

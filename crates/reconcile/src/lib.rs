@@ -21,6 +21,7 @@ mod releases;
 mod routes;
 mod services;
 mod setups;
+mod shelf;
 mod spec;
 mod storage;
 mod sweep;
@@ -32,6 +33,7 @@ mod world;
 pub use driver::Board;
 pub use error::{Error, Result};
 pub use output::{OutputId, OutputStream, OutputWriter, Outputs};
+pub use shelf::{Shelf, StoreError as ShelfError};
 pub use storage::{Answer, Storage};
 
 use async_trait::async_trait;
@@ -134,6 +136,8 @@ impl Build for Builder {
 pub struct Settings {
     /// The data directory.
     pub data: PathBuf,
+    /// Where backups lie.
+    pub shelf: Shelf,
     pub dynos: planner::dynos::Settings,
     pub addons: planner::addons::Settings,
     /// Bytes that a dyno may write to its own file system.
@@ -163,8 +167,10 @@ pub struct Settings {
 impl Settings {
     /// The usual settings for a data directory.
     pub fn new(data: impl Into<PathBuf>) -> Self {
+        let data = data.into();
         Self {
-            data: data.into(),
+            shelf: Shelf::here(&data),
+            data,
             dynos: planner::dynos::Settings::default(),
             addons: planner::addons::Settings::default(),
             dyno_disk: 4 << 30,

@@ -1,8 +1,7 @@
 //! Carries transfers of add-ons' data: makes backups when they are asked for or due, puts dumps into
 //! add-ons, tries each new backup in a service of its own, and gives up what is not kept any more.
 //!
-//! A dump is `backups/<id>` of the data directory, and has its name only once it is whole. What a killed
-//! server was in the middle of is begun again from nothing, so a hook must be able to find its work half
+//! A dump is on the [shelf](crate::Shelf) only once it is whole. What a killed server was in the middle of is begun again from nothing, so a hook must be able to find its work half
 //! done or done.
 
 mod hook;
@@ -10,10 +9,10 @@ mod pipe;
 mod proof;
 mod work;
 
-use crate::Settings;
 use crate::driver::{Loop, Nudge, Turn};
 use crate::error::{Error, Result, chain};
 use crate::services;
+use crate::{Settings, Shelf};
 use async_trait::async_trait;
 use domain::{AddonId, AddonState, InstanceId, Proof, Retention, Transfer, TransferId, TransferState};
 use engine::Status;
@@ -22,7 +21,7 @@ use jiff::Timestamp;
 use ops::transfers::Ended;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -45,18 +44,13 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Where dumps lie.
-    fn dir(&self) -> PathBuf {
-        self.settings.data.join("backups")
+    fn shelf(&self) -> &Shelf {
+        &self.settings.shelf
     }
 
-    /// A dump that is whole.
-    fn dump(&self, id: TransferId) -> PathBuf {
-        self.dir().join(id.to_string())
-    }
-
-    /// A dump that is not whole yet.
-    fn part(&self, id: TransferId) -> PathBuf {
-        self.dir().join(format!("{id}.part"))
+    /// For what is of use only as long as something is done.
+    fn work(&self) -> PathBuf {
+        self.shelf().dir().join("work")
     }
 }
 
@@ -136,12 +130,9 @@ impl Transfers {
                 services.engine.remove(one.id).await?;
             }
         }
-        let dir = self.worker.dir();
         let prepare = async || {
-            tokio::fs::create_dir_all(&dir).await?;
-            let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-            tokio::fs::set_permissions(&dir, private).await?;
-            match tokio::fs::remove_dir_all(dir.join("work")).await {
+            self.worker.shelf().prepare().await?;
+            match tokio::fs::remove_dir_all(self.worker.work()).await {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
                 _ => Ok(()),
             }
@@ -188,7 +179,7 @@ impl Transfers {
             all.retain(|one| !expired.contains(&one.id));
         }
         let known = files(all.iter().filter(|one| one.is_backup() || !one.state.is_over()));
-        remove_strays(&self.worker.dir(), &known).await.map_err(Error::io("remove old dumps"))?;
+        self.worker.shelf().remove_strays(&known).await.map_err(Error::io("remove old dumps"))?;
         Ok(all)
     }
 
@@ -319,20 +310,4 @@ fn files<'a>(transfers: impl Iterator<Item = &'a Transfer>) -> HashSet<String> {
         part.into_iter().chain([one.id.to_string()])
     });
     names.collect()
-}
-
-async fn remove_strays(dir: &Path, known: &HashSet<String>) -> std::io::Result<()> {
-    let mut entries = match tokio::fs::read_dir(dir).await {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        other => other?,
-    };
-    while let Some(entry) = entries.next_entry().await? {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        // A name that is nobody's id is nothing of ours.
-        let id = name.strip_suffix(".part").unwrap_or(&name);
-        if id.parse::<TransferId>().is_ok() && !known.contains(&name) {
-            tokio::fs::remove_file(entry.path()).await?;
-        }
-    }
-    Ok(())
 }

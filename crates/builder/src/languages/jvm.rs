@@ -87,7 +87,8 @@ pub(crate) async fn run(context: &mut Context<'_>, program: Program<'_>) -> Resu
     let written =
         shared.iter().chain(program.files).try_for_each(|(name, text)| context.work.write(name, text));
     written.map_err(BuildError::system("writing the build's programs"))?;
-    let mounts = certificates(context).map_err(BuildError::system("writing what Java trusts"))?;
+    // A buildpack that follows may start Java as well.
+    context.mounts = certificates(context).map_err(BuildError::system("writing what Java trusts"))?;
 
     let kept = program.directories.iter().flat_map(|directory| directory.layers().iter().copied());
     let image = context.build_image(kept).await?;
@@ -102,7 +103,7 @@ pub(crate) async fn run(context: &mut Context<'_>, program: Program<'_>) -> Resu
         image,
         script: program.script,
         env,
-        mounts,
+        mounts: context.mounts.clone(),
         pipes: pipes.collect(),
         power: Power::Plain,
         decide: None,

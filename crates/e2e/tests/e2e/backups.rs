@@ -137,9 +137,13 @@ fn outlived(app: &App<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The server dies in the middle of a backup and of a restore; both are done by the next one.
-pub(crate) fn done_by_the_next_server() -> Result<()> {
-    run(crate::kills::story("kill-backups", async |server| {
+/// Backups that lie in an S3 store. The server dies in the middle of a backup and of a restore; both are done
+/// by the next one.
+pub(crate) fn in_a_store_and_done_by_the_next_server() -> Result<()> {
+    let store = Store::start()?;
+    let settings = store.settings();
+    let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    run(crate::kills::story_with("kill-backups", &settings, async |server| {
         let app = App::create(server, "killed-backup")?;
         database(&app, &[])?;
         database(&app, &["--as", "VAULT"])?;
@@ -152,8 +156,86 @@ pub(crate) fn done_by_the_next_server() -> Result<()> {
         let restore = killed(&app, &begin(&to, "restores"), Some(body)).await?;
         ensure!(restore["succeeded"] == true, "{restore}");
         ensure!(ask(&app, "DATABASE", SUM)? == ask(&app, "VAULT", SUM)?, "not the same");
-        shown(&app, "b001", ", proven ").await
+        shown(&app, "b001", ", proven ").await?;
+        stored(&app, &store).await
     }))
+}
+
+/// It is in the store alone, comes from there, and goes.
+async fn stored(app: &App<'_>, store: &Store) -> Result<()> {
+    let here = dump(app, 1).await?;
+    let id = here.file_name().context("a name")?.to_string_lossy().into_owned();
+    ensure!(!here.exists(), "{id} is here as well");
+    let kept = store.object(&id).await?.context("it is not in the store")?;
+    let file = app.checkout.join("got.dump");
+    app.heroku(&["pg:backups:download", "b001", "--output", &file.display().to_string()])?.ok()?;
+    ensure!(fs::read(&file)? == kept && kept.starts_with(b"PGDMP"), "not the same");
+    app.heroku(&["pg:backups:delete", "b001", "--confirm", &app.name])?.ok()?;
+    until("the dump to be gone", async || match store.object(&id).await {
+        Ok(None) => Ok(()),
+        other => Err(format!("{:?}", other.map(|bytes| bytes.map(|bytes| bytes.len())))),
+    })
+    .await
+}
+
+/// A program that speaks S3, and keeps in memory what it is given.
+struct Store {
+    program: Child,
+    address: String,
+}
+
+impl Store {
+    const BUCKET: &str = "vault";
+
+    fn start() -> Result<Self> {
+        let path = std::env::var_os("KIGO_TEST_S3").context("KIGO_TEST_S3 names no S3 server")?;
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        let port = listener.local_addr()?.port();
+        drop(listener);
+        let program = Command::new(path)
+            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("cannot start the S3 server")?;
+        let store = Self { program, address: format!("http://127.0.0.1:{port}") };
+        run(until("the S3 server to have a bucket", async || {
+            let made = reqwest::Client::new().put(format!("{}/{}", store.address, Self::BUCKET)).send().await;
+            match made {
+                Ok(answer) if answer.status().is_success() => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        }))?;
+        Ok(store)
+    }
+
+    /// Of a server that keeps backups there.
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("KIGO_BACKUPS_STORE", format!("s3://{}/dumps", Self::BUCKET)),
+            ("AWS_ENDPOINT", self.address.clone()),
+            ("AWS_ALLOW_HTTP", "true".to_owned()),
+            ("AWS_REGION", "eu-central-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "kigo".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "kigo-secret".to_owned()),
+        ]
+    }
+
+    async fn object(&self, id: &str) -> Result<Option<Vec<u8>>> {
+        let answer = reqwest::get(format!("{}/{}/dumps/{id}", self.address, Self::BUCKET)).await?;
+        match answer.status().as_u16() {
+            404 => Ok(None),
+            200 => Ok(Some(answer.bytes().await?.to_vec())),
+            other => anyhow::bail!("the S3 server answers with {other}"),
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
 }
 
 /// Begins a transfer, kills the server in the middle of it, and waits for its end.

@@ -18,7 +18,16 @@ async fn dyno_ids(app: &App<'_>) -> Result<BTreeSet<String>> {
 
 /// Purges the platform and passes the story's outcome on; a failed story shows the server's log.
 pub(crate) async fn story(name: &str, tell: impl AsyncFnOnce(&Server) -> Result<()>) -> Result<()> {
-    let server = Server::start(name, &[]).await?;
+    story_with(name, &[], tell).await
+}
+
+/// The same, with a server that has these settings.
+pub(crate) async fn story_with(
+    name: &str,
+    settings: &[(&str, &str)],
+    tell: impl AsyncFnOnce(&Server) -> Result<()>,
+) -> Result<()> {
+    let server = Server::start(name, settings).await?;
     let told = tell(&server).await.with_context(|| {
         let log = server.log();
         let start = log.len().saturating_sub(4000);

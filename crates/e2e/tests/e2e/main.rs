@@ -122,7 +122,7 @@ const SHARED: &[(&str, Shared)] = &[
 const ALONE: &[(&str, Alone)] = &[
     ("cli_more::a_full_disk_is_told_and_got_over", cli_more::a_full_disk_is_told_and_got_over),
     ("hostile_builds::they_harm_nobody_else", hostile_builds::they_harm_nobody_else),
-    ("backups::done_by_the_next_server", backups::done_by_the_next_server),
+    ("backups::in_a_store_and_done_by_the_next_server", backups::in_a_store_and_done_by_the_next_server),
     ("kills::during_a_build", kills::during_a_build),
     ("kills::during_a_release_command", kills::during_a_release_command),
     ("kills::during_a_setup", kills::during_a_setup),

@@ -1,4 +1,4 @@
-//! Where uploads of the API go: source tarballs as blobs, slugs as images. Images that were pushed to
+//! Where uploads of the API go: source tarballs as blobs, slugs as images. Backups are read here. Images that were pushed to
 //! the registry are looked at here before they are released.
 
 use api::{Blobs, ByteStream, Runnable, Stored, StoredSlug, UploadError};
@@ -8,6 +8,7 @@ use domain::{Digest, Slug, TransferId};
 use image::{
     AdmitError, Compression, ImageSpec, ImageStore, PackOptions, StoreError, UnpackOptions, View, unpack,
 };
+use reconcile::Shelf;
 use std::io;
 use std::path::{Path, PathBuf};
 use tokio_util::io::{ReaderStream, StreamReader};
@@ -21,6 +22,7 @@ const OWNER: u32 = 1000;
 pub(crate) struct Uploads {
     images: ImageStore,
     builder: Builder,
+    shelf: Shelf,
     /// For slugs while they are unpacked.
     scratch: PathBuf,
     /// Compressed bytes.
@@ -34,6 +36,7 @@ impl Uploads {
     pub(crate) fn open(
         images: ImageStore,
         builder: Builder,
+        shelf: Shelf,
         scratch: PathBuf,
         slug_limit: u64,
         image_limit: u64,
@@ -42,7 +45,7 @@ impl Uploads {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        Ok(Self { images, builder, scratch, slug_limit, image_limit })
+        Ok(Self { images, builder, shelf, scratch, slug_limit, image_limit })
     }
 }
 
@@ -121,13 +124,7 @@ impl Blobs for Uploads {
     }
 
     async fn get_backup(&self, backup: TransferId) -> io::Result<Option<(u64, ByteStream)>> {
-        let path = self.builder.data.join("backups").join(backup.to_string());
-        let file = match tokio::fs::File::open(path).await {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            other => other?,
-        };
-        let size = file.metadata().await?.len();
-        Ok(Some((size, Box::pin(ReaderStream::new(file)))))
+        self.shelf.read(backup).await
     }
 }
 
@@ -218,7 +215,8 @@ mod tests {
         let engine = Arc::new(engine::fake::Fake::new());
         let builder =
             Builder::new(engine, images.clone(), folder.path().into(), builder::Settings::default());
-        let uploads = Uploads::open(images.clone(), builder, folder.path().join("s"), 1, 1).unwrap();
+        let (shelf, scratch) = (Shelf::here(folder.path()), folder.path().join("s"));
+        let uploads = Uploads::open(images.clone(), builder, shelf, scratch, 1, 1).unwrap();
         let pushed = images.put_blob(&b"{}"[..], 2, None).unwrap().digest;
         // All that there are.
         let mut turns = Vec::new();

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use builder::HostSettings;
 use engine_local::LocalConfig;
 use ipnet::Ipv4Net;
+use reconcile::Shelf;
 use std::net::{IpAddr, Ipv4Addr};
 
 pub(super) fn local_config(config: &Config) -> Result<LocalConfig> {
@@ -78,9 +79,25 @@ pub(super) fn build_settings(config: &Config) -> Result<builder::Settings> {
     })
 }
 
-pub(super) fn loop_settings(config: &Config, endpoints: &Endpoints) -> reconcile::Settings {
+/// Where backups are kept. What a store wants to know comes from the variables that other programs read, too.
+pub(super) fn shelf(config: &Config) -> Result<Shelf> {
+    let data = &config.data_dir;
+    match &config.backups_store {
+        None => Ok(Shelf::here(data)),
+        Some(address) => {
+            // A variable that is no text is none that a store knows.
+            let variables = std::env::vars_os();
+            let variables = variables
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+            Shelf::in_store(data, address, variables).context("backups.store")
+        }
+    }
+}
+
+pub(super) fn loop_settings(config: &Config, endpoints: &Endpoints, shelf: Shelf) -> reconcile::Settings {
     let usual = reconcile::Settings::new(&config.data_dir);
     reconcile::Settings {
+        shelf,
         dynos: planner::dynos::Settings { boot_timeout: config.boot_timeout, ..usual.dynos },
         dyno_disk: config.dyno_disk,
         max_builds: config.build_concurrency,

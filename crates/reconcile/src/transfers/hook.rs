@@ -110,7 +110,7 @@ impl Worker {
         let settings = definition.settings_with(&std::collections::BTreeMap::new());
         let mut spec =
             spec::task(*addon, instance, definition, run, offer, credential, &settings, script, image);
-        let work = Work::make(&self.dir().join("work").join(spec.id.to_string()))?;
+        let work = Work::make(&self.work().join(spec.id.to_string()))?;
         let count = Arc::new(AtomicU64::new(0));
         let figures = pipe::collect(&work.0.join("told"), FIGURES)
             .map_err(Error::io("make a pipe for what a hook tells"))?;

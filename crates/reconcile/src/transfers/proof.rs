@@ -52,7 +52,7 @@ impl Worker {
         instance: Instance,
         stop: &CancellationToken,
     ) -> Outcome<String> {
-        self.check(backup).await?;
+        let dump = self.lend(backup, stop).await?;
         let (definition, offer) = self.services.offer(&backup.service, Some(&backup.plan))?;
         let (Some(run), Some(offer)) = (definition.run.as_ref(), offer) else {
             return Err(Stop::Machine(Error::Service(format!("{} runs nowhere", backup.service))));
@@ -75,8 +75,7 @@ impl Worker {
             })?;
         }
         let restore = script(definition.hooks.restore.as_deref(), "restore backups")?;
-        let dump = self.dump(backup.id);
-        self.hook(backup.id, &place, restore, &[], Dump::From(&dump), stop).await?;
+        self.hook(backup.id, &place, restore, &[], Dump::From(dump.path()), stop).await?;
         let verify = script(definition.hooks.verify.as_deref(), "look into backups")?;
         let found = self.hook(backup.id, &place, verify, &[], Dump::None, stop).await?.figures;
         match &backup.figures {

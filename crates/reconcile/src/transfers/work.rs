@@ -4,11 +4,14 @@ use super::hook::{Dump, Outcome, Place, Stop};
 use super::{Worker, pipe};
 use crate::error::{Error, chain};
 use crate::fetch::fetch_file;
+use crate::shelf::Lent;
 use domain::{AddonId, AddonState, Credential, Transfer, TransferKind};
 use ops::transfers::Done;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 const MIB: u64 = 1 << 20;
 /// A dump has no indexes and is compressed; one that is larger than this, in parts of the plan's disk, is
@@ -22,14 +25,14 @@ const DOWNLOAD: Duration = Duration::from_hours(2);
 impl Worker {
     /// Does one.
     pub(super) async fn run(&self, transfer: &Transfer, stop: &CancellationToken) -> Outcome<Done> {
-        let part = self.part(transfer.id);
+        let part = self.shelf().part(transfer.id);
         let result = match transfer.kind {
             TransferKind::Backup => self.backup(transfer, &part, stop).await,
             TransferKind::Restore => self.restore(transfer, &part, stop).await,
             TransferKind::Copy => self.copy(transfer, &part, stop).await,
         };
         match tokio::fs::remove_file(&part).await {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
                 tracing::warn!(path = %part.display(), %error, "a part of a dump stays behind");
             }
             _ => {}
@@ -39,11 +42,10 @@ impl Worker {
 
     async fn backup(&self, transfer: &Transfer, part: &Path, stop: &CancellationToken) -> Outcome<Done> {
         let done = self.take(transfer, part, stop).await?;
-        let keep = async {
-            tokio::fs::rename(part, self.dump(transfer.id)).await?;
-            tokio::fs::File::open(self.dir()).await?.sync_all().await
-        };
-        keep.await.map_err(Error::io("keep a dump"))?;
+        tokio::select! {
+            kept = self.shelf().keep(transfer.id, part) => kept.map_err(Error::io("keep the dump"))?,
+            () = stop.cancelled() => return Err(Stop::Asked),
+        }
         Ok(done)
     }
 
@@ -56,8 +58,8 @@ impl Worker {
         let Some(backup) = row.filter(Transfer::is_backup) else {
             return Err(Stop::Failed("the backup is not kept any more".into()));
         };
-        self.check(&backup).await?;
-        self.put(transfer, &self.dump(backup.id), stop).await
+        let dump = self.lend(&backup, stop).await?;
+        self.put(transfer, dump.path(), stop).await
     }
 
     async fn copy(&self, transfer: &Transfer, part: &Path, stop: &CancellationToken) -> Outcome<Done> {
@@ -66,20 +68,37 @@ impl Worker {
         Ok(Done { warnings: put.warnings, digest: None, figures: None, ..taken })
     }
 
-    /// Whether a dump is still what was written.
-    pub(super) async fn check(&self, backup: &Transfer) -> Outcome<()> {
-        let path = self.dump(backup.id);
-        let found = tokio::task::spawn_blocking(move || pipe::digest(&path)).await;
-        match found.map_err(|error| Error::Panic(error.to_string()))? {
-            Ok(found) if Some(found) == backup.digest => Ok(()),
-            Ok(_) => Err(Stop::Failed(format!(
+    /// A backup's dump, which is still what was written.
+    pub(super) async fn lend(&self, backup: &Transfer, stop: &CancellationToken) -> Outcome<Lent> {
+        let scratch = self.work().join(format!("{}.dump", Uuid::new_v4()));
+        let lent = tokio::select! {
+            lent = self.shelf().lend(backup.id, &scratch) => lent,
+            () = stop.cancelled() => return Err(Stop::Asked),
+        };
+        let (lent, found) = match lent {
+            Ok(lent) => {
+                let path = lent.path().to_owned();
+                let found = tokio::task::spawn_blocking(move || pipe::digest(&path)).await;
+                (Some(lent), found.map_err(|error| Error::Panic(error.to_string()))?)
+            }
+            // A store that does not answer says nothing about what is in it.
+            Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unsupported) => {
+                return Err(Stop::Machine(Error::io("fetch the dump")(error)));
+            }
+            Err(error) => (None, Err(error)),
+        };
+        match (lent, found) {
+            (Some(lent), Ok(found)) if Some(found) == backup.digest => Ok(lent),
+            (_, Ok(_)) => Err(Stop::Failed(format!(
                 "the file of {} is damaged: it is not what was written when the backup was made",
                 backup.name()
             ))),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            (_, Err(error)) if error.kind() == ErrorKind::NotFound => {
                 Err(Stop::Failed(format!("the file of {} is missing", backup.name())))
             }
-            Err(error) => Err(Stop::Failed(format!("the file of {} cannot be read: {error}", backup.name()))),
+            (_, Err(error)) => {
+                Err(Stop::Failed(format!("the file of {} cannot be read: {error}", backup.name())))
+            }
         }
     }
 

@@ -66,7 +66,6 @@ async fn measure(server: &Server, local: &Path, language: &Language) -> Result<(
     let bare = bare_app(server, local, language)?;
     // Makes what all apps share.
     let first = Push::of(&bare)?.took;
-    stop(&bare).await?;
     let mut figures = Figures::default();
     for round in 0..ROUNDS {
         let kigo_first = round % 2 == 0;
@@ -145,6 +144,8 @@ fn bare_app<'a>(server: &'a Server, local: &Path, language: &Language) -> Result
     let list = [language.buildpack.to_owned(), format!("file://{}", buildpack.display())];
     let list = list.map(|url| json!({ "url": url }));
     app.write("app.json", &json!({ "buildpacks": list }).to_string())?;
+    // It is built and never run.
+    app.write("Procfile", "worker: true\n")?;
     app.commit("with the bare commands")?;
     Ok(app)
 }
