@@ -97,6 +97,10 @@ pub struct Running {
     /// A further port, which hooks reach and apps do not.
     #[serde(default)]
     pub hooks_port: Option<u16>,
+    /// A further port, where a pool of connections is: what attachments of the namespace
+    /// `connection-pooling:default` lead to. Plans that share have none.
+    #[serde(default)]
+    pub pooling_port: Option<u16>,
     /// Seconds from SIGTERM to SIGKILL.
     #[serde(default = "usual_grace")]
     pub grace: u64,

@@ -88,7 +88,8 @@ pub struct Attachment {
     pub app: AppId,
     /// Unique in the app.
     pub name: String,
-    /// `credential:NAME` for another credential than the add-on's own.
+    /// `credential:NAME` for another credential than the add-on's own, `connection-pooling:default` for
+    /// the pool of connections before it.
     pub namespace: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -99,6 +100,14 @@ impl Attachment {
     pub fn credential(&self) -> &str {
         let named = self.namespace.as_deref().and_then(|namespace| namespace.strip_prefix("credential:"));
         named.unwrap_or(Credential::DEFAULT)
+    }
+
+    /// The namespace of attachments that lead to a pool of connections.
+    pub const POOLING: &str = "connection-pooling:default";
+
+    /// Whether it leads to the pool of connections.
+    pub fn is_pooled(&self) -> bool {
+        self.namespace.as_deref() == Some(Self::POOLING)
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Create {
     pub name: Option<String>,
     /// The app's name, from who knows that an attachment of that name is replaced.
     pub confirm: Option<String>,
-    /// `credential:NAME`.
+    /// `credential:NAME`, `connection-pooling:default`.
     pub namespace: Option<String>,
 }
 
@@ -199,7 +199,7 @@ pub(crate) async fn insert(
         }
         None => free_name(ops, write, app, addon).await?,
     };
-    check_namespace(write, addon, namespace.as_deref()).await?;
+    check_namespace(ops, write, addon, namespace.as_deref()).await?;
     let now = ops.now();
     let attachment = Attachment {
         id: AttachmentId::new(),
@@ -278,11 +278,25 @@ async fn free_name(ops: &Ops, write: &mut Write, app: &App, addon: &Addon) -> Re
     Ok(format!("{further}_{color}"))
 }
 
-async fn check_namespace(write: &mut Write, addon: &Addon, namespace: Option<&str>) -> Result<()> {
+async fn check_namespace(ops: &Ops, write: &mut Write, addon: &Addon, namespace: Option<&str>) -> Result<()> {
     let Some(namespace) = namespace else { return Ok(()) };
+    if namespace == Attachment::POOLING {
+        let service = ops.settings().catalog.service(&addon.service);
+        let is_shared = service.and_then(|service| service.plan(&addon.plan)).is_none_or(|plan| plan.shared);
+        let pool = service.and_then(|service| service.run.as_ref()).and_then(|run| run.pooling_port);
+        return match pool {
+            Some(_) if !is_shared => Ok(()),
+            Some(_) => Err(Error::invalid(format!(
+                "Connection pooling is for plans with a server of their own, and {} is on {}:{}.",
+                addon.name, addon.service, addon.plan
+            ))),
+            None => Err(Error::invalid(format!("{} has no connection pooling.", addon.service))),
+        };
+    }
     let Some(name) = namespace.strip_prefix("credential:") else {
         return Err(Error::invalid(format!(
-            "The namespace {namespace:?} does not exist. Use `credential:NAME`."
+            "The namespace {namespace:?} does not exist. Use `credential:NAME` or `{}`.",
+            Attachment::POOLING
         )));
     };
     let found = store::credentials::by_name(write, addon.id, name).await?;

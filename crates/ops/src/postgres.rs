@@ -1,9 +1,11 @@
 //! Databases of Heroku Postgres add-ons: who may look at them and change them, and what their plans do
 //! not have.
 
+mod pooling;
 mod settings;
 mod storage;
 
+pub use pooling::pool;
 pub use settings::{Kind, SETTINGS, Setting, from_postgres, in_postgres, written};
 pub use storage::{Measured, limited, measured};
 

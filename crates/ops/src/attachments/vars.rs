@@ -2,8 +2,8 @@
 
 use crate::releases::{self, Trigger};
 use crate::{Actor, Error, Ops, Permission, Result, addons};
-use ::addons::Place;
-use domain::{Account, Addon, AddonState, App, AppId, ConfigVars};
+use ::addons::{Place, Running};
+use domain::{Account, Addon, AddonState, App, AppId, Attachment, AttachmentId, ConfigVars};
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 use store::{Tx, Write};
@@ -40,21 +40,20 @@ async fn current(ops: &Ops, write: &mut Write, app: AppId) -> Result<ConfigVars>
         if addon.state != AddonState::Provisioned {
             continue;
         }
-        vars.0.extend(given(ops, write, &addon, attachment.credential(), &attachment.name).await?);
+        vars.0.extend(given(ops, write, &addon, &attachment).await?);
     }
     Ok(vars)
 }
 
-/// What an attachment of this name gives by a credential; nothing while that is being made.
+/// What an attachment gives; nothing while its credential is being made.
 async fn given(
     ops: &Ops,
     tx: &mut Tx,
     addon: &Addon,
-    credential: &str,
-    name: &str,
+    attachment: &Attachment,
 ) -> Result<BTreeMap<String, String>> {
     let Some(service) = ops.settings().catalog.service(&addon.service) else { return Ok(BTreeMap::new()) };
-    let credential = store::credentials::by_name(tx, addon.id, credential).await?;
+    let credential = store::credentials::by_name(tx, addon.id, attachment.credential()).await?;
     let Some(credential) = credential.filter(|credential| credential.active) else {
         return Ok(BTreeMap::new());
     };
@@ -63,15 +62,20 @@ async fn given(
         None => None,
     };
     let place = match (&service.run, instance) {
-        (Some(run), Some(instance)) => Some(Place { host: instance.address, port: run.port }),
+        (Some(run), Some(instance)) => Some(Place { host: instance.address, port: port(run, attachment) }),
         _ => None,
     };
-    let given = service.config_vars(name, place, &credential.values);
+    let given = service.config_vars(&attachment.name, place, &credential.values);
     given.map_err(|error| Error::Internal(Box::new(error)))
 }
 
-/// What an add-on gives in a namespace, `credential:NAME`, without an attachment's name; nothing if
-/// there is no such namespace.
+/// The port that an attachment leads to.
+fn port(run: &Running, attachment: &Attachment) -> u16 {
+    run.pooling_port.filter(|_| attachment.is_pooled()).unwrap_or(run.port)
+}
+
+/// What an add-on gives in a namespace, without an attachment's name; nothing if there is no such
+/// namespace.
 pub async fn of_namespace(
     ops: &Ops,
     actor: &Actor,
@@ -80,8 +84,19 @@ pub async fn of_namespace(
 ) -> Result<BTreeMap<String, String>> {
     let mut tx = ops.store().read().await?;
     let addon = addons::find(&mut tx, actor, addon, Permission::ReadProtected).await?;
-    let Some(credential) = namespace.strip_prefix("credential:") else { return Ok(BTreeMap::new()) };
-    let vars = given(ops, &mut tx, &addon, credential, "").await?;
+    if namespace != Attachment::POOLING && !namespace.starts_with("credential:") {
+        return Ok(BTreeMap::new());
+    }
+    let attachment = Attachment {
+        id: AttachmentId::new(),
+        addon: addon.id,
+        app: addon.app,
+        name: String::new(),
+        namespace: Some(namespace.to_owned()),
+        created_at: ops.now(),
+        updated_at: ops.now(),
+    };
+    let vars = given(ops, &mut tx, &addon, &attachment).await?;
     // Before the `_` there is no name.
     Ok(vars.into_iter().map(|(name, value)| (name.trim_start_matches('_').to_owned(), value)).collect())
 }
@@ -94,7 +109,7 @@ pub async fn reach(ops: &Ops, tx: &mut Tx, app: AppId) -> Result<Vec<SocketAddrV
         let Some(instance) = addon.instance else { continue };
         let Some(instance) = store::instances::by_id(tx, instance).await? else { continue };
         let service = ops.settings().catalog.service(&addon.service);
-        let port = service.and_then(|service| service.run.as_ref()).map(|run| run.port);
+        let port = service.and_then(|service| service.run.as_ref()).map(|run| port(run, &attachment));
         reach.extend(port.map(|port| SocketAddrV4::new(instance.address, port)));
     }
     reach.sort_unstable();

@@ -54,6 +54,9 @@ pub(super) fn instance(
     env.extend(values(settings));
     env.extend(plan_env(offer, size));
     env.insert("KIGO_PORT".into(), run.port.to_string());
+    // What only a server of one's own has; the port of one that all share leads nowhere.
+    let pool = run.pooling_port.filter(|_| offer.is_some_and(|offer| !offer.shared));
+    env.extend(pool.map(|port| ("KIGO_POOLING_PORT".to_owned(), port.to_string())));
     env.extend([("PATH".into(), PATH.into()), ("HOME".into(), "/tmp".into())]);
     let volume = Volume { image: volume, size: size.disk * MIB, target: DATA.into(), owner: USER };
     let (start, sized) = (Uuid::new_v4().to_string(), size_label(run, offer));

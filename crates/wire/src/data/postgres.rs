@@ -41,6 +41,16 @@ pub struct Row {
     pub values: Vec<Value>,
 }
 
+/// A pool of connections that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pooling {
+    /// The app that is to be attached to it.
+    pub app: String,
+    pub credential: Option<String>,
+    /// The attachment's.
+    pub name: Option<String>,
+}
+
 /// Whether a database is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaitStatus {

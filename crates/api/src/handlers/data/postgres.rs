@@ -5,8 +5,10 @@ use crate::{Api, ApiError, present};
 use axum::Json;
 use axum::extract::{Path, State};
 use domain::AddonState;
+use http::StatusCode;
 use ops::Permission;
-use wire::data::postgres::{Database, Message, Reset, WaitStatus};
+use wire::addon::Attachment;
+use wire::data::postgres::{Database, Message, Pooling, Reset, WaitStatus};
 
 /// `GET /client/v11/databases/{database}`
 pub(crate) async fn info(
@@ -98,19 +100,22 @@ pub(crate) async fn unfollow(
 /// What a server of one's own can have and does not have here, each with its reason.
 async fn not_offered(api: Api, actor: ops::Actor, database: &str, what: &str) -> ApiError {
     match ops::postgres::find(api.ops(), &actor, database, Permission::Read).await {
-        Ok(_) => ApiError::new(http::StatusCode::NOT_FOUND, "not_implemented", what),
+        Ok(_) => ApiError::new(StatusCode::NOT_FOUND, "not_implemented", what),
         Err(error) => error.into(),
     }
 }
 
-/// `…/connection-pooling`
+/// `POST /client/v11/databases/{database}/connection-pooling`
 pub(crate) async fn pooling(
     State(api): State<Api>,
     Login(actor): Login,
     Path(database): Path<String>,
-) -> ApiError {
-    let what = "Connection pooling is not offered here: use a pool of your app's own.";
-    not_offered(api, actor, &database, what).await
+    Body(body): Body<Pooling>,
+) -> Result<(StatusCode, Json<Attachment>), ApiError> {
+    let Pooling { app, credential, name } = body;
+    let made = ops::postgres::pool(api.ops(), &actor, &database, &app, credential.as_deref(), name).await?;
+    let shape = present::attachment(&api.ops().settings().catalog, &made, false, false);
+    Ok((StatusCode::CREATED, Json(shape)))
 }
 
 /// `…/links`
