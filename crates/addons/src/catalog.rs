@@ -150,7 +150,8 @@ mod tests {
             values = { level = { random = 3 } }
             settings = { level = { about = "a", default = "9", number = { least = 0, most = 3 } }, A = { about = "a", default = "" } }
             run = { packages = [], start = "exec bad", port = 1 }
-            plans = [{ name = "one", title = "One" }, { name = "one", title = "One", shared = true }]
+            hooks = { follow = "lead" }
+            plans = [{ name = "one", title = "One", archive = 5 }, { name = "one", title = "One", shared = true, rollback = 4 }]
         "#;
         let error = Catalog::parse("bad.toml", text).expect_err("not right").to_string();
         let expected = [
@@ -160,9 +161,12 @@ mod tests {
             "attachment.first:",
             "attachment.further:",
             "default_plan: there is no plan \"none\"",
+            "plans.one: rollback (days) and archive",
             "plans.one: memory is missing",
             "plans.one: disk is missing",
             "plans: \"one\" is there twice",
+            "plans.one: rollback takes a container of its own",
+            "plans.one: rollback (days) and archive",
             "plans.one: it is shared",
             "config.URL: there is no value {nobody}",
             "settings.A: it must start",
@@ -171,6 +175,7 @@ mod tests {
             "settings.level: there is a value of that name",
             "hooks.settings is missing",
             "hooks.deprovision is missing",
+            "hooks: follow and unfollow come together",
             "run.packages: nothing to install",
         ];
         let lines: Vec<_> = error.lines().map(str::trim).collect();

@@ -139,6 +139,15 @@ pub struct Hooks {
     pub metrics: Option<String>,
     /// Prints what a backup that was restored holds; fails if it is damaged.
     pub verify: Option<String>,
+    /// Puts a whole copy of the data into the archive, and takes out of it what is older than the plan's
+    /// `rollback`.
+    pub archive: Option<String>,
+    /// Fills an empty volume with what another add-on holds, or held at a time.
+    pub fork: Option<String>,
+    /// Fills an empty volume so that the service will follow another one.
+    pub follow: Option<String>,
+    /// Lets a service that follows another one go its own way.
+    pub unfollow: Option<String>,
 }
 
 /// Memory and disk.
@@ -181,6 +190,12 @@ pub struct Plan {
     /// How many of its backups are kept.
     #[serde(default)]
     pub backups: Retention,
+    /// Days of its past that can be had again.
+    #[serde(default)]
+    pub rollback: u64,
+    /// MiB for its past.
+    #[serde(default)]
+    pub archive: u64,
     /// Further limits, by the names that the service's scripts know.
     #[serde(default)]
     pub limits: BTreeMap<String, String>,
@@ -227,6 +242,22 @@ impl Definition {
         Uuid::new_v5(&NAMESPACE, self.plan_name(plan).as_bytes())
     }
 
+    /// Options of `addons:create` that say from which other add-on one has its data.
+    pub fn options(&self) -> Vec<&'static str> {
+        let Hooks { fork, follow, archive, .. } = &self.hooks;
+        let mut options = Vec::new();
+        if fork.is_some() {
+            options.push("fork");
+        }
+        if fork.is_some() && archive.is_some() {
+            options.extend(["rollback", "to", "by"]);
+        }
+        if follow.is_some() {
+            options.push("follow");
+        }
+        options
+    }
+
     /// What names of attachments after the first begin with.
     pub fn further(&self) -> &str {
         self.attachment.further.as_deref().unwrap_or(&self.attachment.first)
@@ -234,6 +265,11 @@ impl Definition {
 }
 
 impl Plan {
+    /// Whether its add-ons' past is kept.
+    pub fn archives(&self) -> bool {
+        self.rollback > 0
+    }
+
     /// The size of a container of its own.
     pub fn size(&self) -> Size {
         Size { memory: self.memory, disk: self.disk }

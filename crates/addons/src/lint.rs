@@ -42,13 +42,19 @@ fn plans(definition: &Definition, problems: &mut Vec<String>) {
         problems.push(format!("default_plan: there is no plan {:?}", definition.default_plan));
     }
     let mut known = BTreeSet::new();
-    for Plan { name, aliases, shared, memory, disk, .. } in &definition.plans {
+    for Plan { name, aliases, shared, memory, disk, rollback, archive, .. } in &definition.plans {
         for name in std::iter::once(name).chain(aliases) {
             if !known.insert(name) {
                 problems.push(format!("plans: {name:?} is there twice"));
             }
         }
         let Some(run) = &definition.run else { continue };
+        if *rollback > 0 && (*shared || definition.hooks.archive.is_none()) {
+            problems.push(format!("plans.{name}: rollback takes a container of its own and hooks.archive"));
+        }
+        if (*rollback > 0) != (*archive > 0) {
+            problems.push(format!("plans.{name}: rollback (days) and archive (MiB for them) come together"));
+        }
         if *shared && run.shared.is_none() {
             problems
                 .push(format!("plans.{name}: it is shared, and run.shared does not say how large that is"));
@@ -122,6 +128,12 @@ fn running(definition: &Definition, problems: &mut Vec<String>) {
     }
     if hooks.backup.is_some() != hooks.restore.is_some() {
         problems.push("hooks: backup and restore come together".into());
+    }
+    if hooks.follow.is_some() != hooks.unfollow.is_some() {
+        problems.push("hooks: follow and unfollow come together".into());
+    }
+    if (hooks.fork.is_some() || hooks.follow.is_some() || hooks.archive.is_some()) && !run.volume {
+        problems.push("hooks: what keeps nothing cannot be archived, forked or followed".into());
     }
     if run.packages.is_empty() {
         problems.push("run.packages: nothing to install".into());

@@ -18,19 +18,19 @@ async fn world(plan: &str, there: bool) -> (World, String) {
     let path = format!("/apps/{app}/addons");
     let (made, ()) = tokio::join!(world.request("POST", &path, order), async {
         if there {
-            provision(&world).await;
+            provision(&world, "acme-db").await;
         }
     });
     assert_eq!(made.status, 201, "{}", made.body);
     (world, app)
 }
 
-async fn provision(world: &World) {
+async fn provision(world: &World, name: &str) {
     let mut changes = world.ops.store().changes_of(store::Table::Addons);
     loop {
         changes.mark_unchanged();
         let mut tx = world.ops.store().read().await.unwrap();
-        if let Some(addon) = store::addons::by_name(&mut tx, "acme-db").await.unwrap() {
+        if let Some(addon) = store::addons::by_name(&mut tx, name).await.unwrap() {
             drop(tx);
             return ops::addons::provisioned(&world.ops, addon.id).await.unwrap();
         }
@@ -100,7 +100,86 @@ async fn what_is_asked_for_is_done() {
     let refused = world.request("PUT", &format!("{base}/reset"), json!({ "extensions": ["plperlu"] })).await;
     assert_eq!((refused.status.as_u16(), &refused.body["id"]), (422, &json!("invalid_params")));
     let refused = world.request("PUT", &format!("{base}/unfollow"), Value::Null).await;
-    assert!(refused.body["message"].as_str().unwrap().contains("does not follow"), "{}", refused.body);
+    assert!(refused.body["message"].as_str().unwrap().contains("is not a follower"), "{}", refused.body);
+}
+
+#[tokio::test]
+async fn a_past_and_a_follower_are_shown() {
+    let (world, app) = world("standard-0", true).await;
+    let base = "/client/v11/databases/acme-db";
+    let info = get(&world, base).await.body;
+    assert_eq!((row(&info, "Rollback"), row(&info, "Continuous Protection")), ("Unavailable", "Preparing"));
+    let mut tx = world.ops.store().read().await.unwrap();
+    let leader = store::addons::by_name(&mut tx, "acme-db").await.unwrap().unwrap().id;
+    drop(tx);
+    let now = world.ops.now();
+    let taken = ops::addons::archives::Taken { taken_at: now, earliest: now, bytes: 5 };
+    ops::addons::archives::taken(&world.ops, leader, taken).await.unwrap();
+    let info = get(&world, base).await.body;
+    assert_eq!(row(&info, "Rollback"), now.strftime("earliest from %Y-%m-%d %H:%M UTC").to_string());
+    assert_eq!((row(&info, "Fork/Follow"), row(&info, "Continuous Protection")), ("Available", "On"));
+    ops::addons::archives::failing(&world.ops, leader, Some("it is full")).await.unwrap();
+    assert_eq!(row(&get(&world, base).await.body, "Continuous Protection"), "Failing: it is full");
+
+    // The CLI gives `true` to options without a value.
+    let path = format!("/apps/{app}/addons");
+    let order = |config: Value| json!({ "plan": "heroku-postgresql:standard-0", "name": "acme-twin", "config": config });
+    let refused = world.request("POST", &path, order(json!({ "fork": "DATABASE", "rollback": true }))).await;
+    assert_eq!(refused.status, 422, "{}", refused.body);
+    let order = order(json!({ "follow": "DATABASE_URL" }));
+    let (made, ()) = tokio::join!(world.request("POST", &path, order), provision(&world, "acme-twin"));
+    assert_eq!(made.status, 201, "{}", made.body);
+    let twin = "/client/v11/databases/acme-twin";
+    let info = get(&world, twin).await.body;
+    let address = info["following"].as_str().unwrap();
+    assert!(address.starts_with("postgres://10.") && !address.contains('@'), "{info}");
+    assert_eq!((row(&info, "Following"), row(&info, "Behind By")), (address, "0 commits"));
+    assert_eq!((&info["leader"], row(&info, "Fork/Follow")), (&json!("acme-db"), "Unavailable on followers"));
+    let followers = get(&world, base).await.body;
+    let followers =
+        followers["info"].as_array().unwrap().iter().find(|row| row["name"] == "Followers").unwrap();
+    assert_eq!(
+        (&followers["resolve_db_name"], followers["values"].as_array().unwrap().len()),
+        (&json!(true), 1)
+    );
+    for (method, path) in [("PUT", "reset"), ("PUT", "unfollow")] {
+        let whose = if path == "reset" { twin } else { base };
+        let refused = world.request(method, &format!("{whose}/{path}"), json!({})).await;
+        assert_eq!(refused.status, 422, "{path}: {}", refused.body);
+    }
+    // What the loop does as soon as it sees the errand.
+    let promote = async {
+        let mut changes = world.ops.store().changes_of(store::Table::Addons);
+        loop {
+            changes.mark_unchanged();
+            let mut tx = world.ops.store().read().await.unwrap();
+            let pending = store::errands::pending(&mut tx).await.unwrap();
+            drop(tx);
+            if let Some(errand) = pending.first() {
+                return ops::addons::errand_done(&world.ops, errand.id).await.unwrap();
+            }
+            changes.changed().await.unwrap();
+        }
+    };
+    let path = format!("{twin}/unfollow");
+    let (done, ()) = tokio::join!(world.request("PUT", &path, Value::Null), promote);
+    assert_eq!(done.status, 200, "{}", done.body);
+    assert_eq!(get(&world, twin).await.body["following"], Value::Null);
+}
+
+#[tokio::test]
+async fn there_is_no_newer_version() {
+    let (world, _) = world("standard-0", true).await;
+    let base = "/client/v11/databases/acme-db/upgrade";
+    for (step, why) in
+        [("run", "the latest supported"), ("prepare", "the latest supported"), ("cancel", "no scheduled")]
+    {
+        let refused = world.request("POST", &format!("{base}/{step}"), json!({})).await;
+        assert_eq!(refused.status, 422, "{step}: {}", refused.body);
+        assert!(refused.body["message"].as_str().unwrap().contains(why), "{}", refused.body);
+    }
+    let status = get(&world, &format!("{base}/wait_status")).await.body;
+    assert_eq!(status["waiting?"], false);
 }
 
 #[tokio::test]

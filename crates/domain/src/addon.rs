@@ -224,6 +224,8 @@ pub enum ErrandKind {
     Settings,
     /// Lets its statistics begin anew.
     ResetStats,
+    /// Lets it follow no other one any more.
+    Unfollow,
 }
 
 impl ErrandKind {
@@ -232,12 +234,13 @@ impl ErrandKind {
         match self {
             Self::Settings => "settings",
             Self::ResetStats => "reset_stats",
+            Self::Unfollow => "unfollow",
         }
     }
 
     /// Reads what was stored.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Settings, Self::ResetStats].into_iter().find(|kind| kind.as_str() == text)
+        [Self::Settings, Self::ResetStats, Self::Unfollow].into_iter().find(|kind| kind.as_str() == text)
     }
 }
 

@@ -34,4 +34,6 @@ pub struct DatabaseFigures {
     pub tables: u64,
     /// Open ones of its users.
     pub connections: u64,
+    /// The number of the next transaction, by which one that follows another is compared with it.
+    pub transaction: u64,
 }

@@ -2,9 +2,11 @@
 //! [`provisioned`], [`failed`] and [`gone`] how far it is. Its config vars come to apps by way of
 //! [`attachments`](crate::attachments).
 
+pub mod archives;
 mod create;
 mod destroy;
 mod errands;
+mod origin;
 mod place;
 mod progress;
 mod update;
@@ -14,7 +16,8 @@ pub use create::{Create, create, settled};
 pub(crate) use create::{insert, plan_of};
 pub use destroy::destroy;
 pub(crate) use destroy::of_destroyed_app;
-pub use errands::{configure, errand_done, errand_failed, errand_settled, reset_stats, sampled};
+pub use errands::{configure, errand_done, errand_failed, errand_settled, reset_stats, sampled, unfollow};
+pub(crate) use origin::{followers, writable};
 pub use place::place;
 pub(crate) use progress::in_whose_name;
 pub use progress::{failed, gone, instance_failed, instance_gone, instance_up, later, provisioned};

@@ -1,6 +1,8 @@
 //! Ways to log in at add-ons. What is asked for here is a wish: a loop tells the service of it, and says
 //! with [`done`] and [`later`] how far it is.
 
+mod followers;
+
 use crate::addons::{self, AddonInfo};
 use crate::{Actor, Error, Ops, Permission, Result, attachments, text};
 use domain::{Addon, AddonId, AddonState, AppId, Credential, CredentialId};
@@ -98,7 +100,10 @@ pub async fn destroy(ops: &Ops, actor: &Actor, addon: &str, name: &str) -> Resul
     }
     let found = store::credentials::by_name(&mut write, addon.id, name).await?;
     let mut credential = found.ok_or_else(|| missing(name))?;
-    let attachments = store::attachments::of_addon(&mut write, addon.id).await?;
+    let mut attachments = Vec::new();
+    for one in followers::family(&mut write, addon.id).await? {
+        attachments.extend(store::attachments::of_addon(&mut write, one).await?);
+    }
     if let Some(one) = attachments.iter().find(|one| one.credential() == name) {
         let app = store::apps::by_id(&mut write, one.app).await?;
         let app = app.map_or_else(String::new, |app| app.name.to_string());
@@ -139,6 +144,7 @@ pub async fn done(ops: &Ops, then: &Credential) -> Result<()> {
     let Some(mut credential) = store::credentials::by_id(&mut write, then.id).await? else { return Ok(()) };
     if then.removed {
         store::credentials::delete(&mut write, then.id).await?;
+        followers::forget(&mut write, then).await?;
         return Ok(write.commit().await?);
     }
     credential.active = true;
@@ -147,7 +153,8 @@ pub async fn done(ops: &Ops, then: &Credential) -> Result<()> {
     }
     (credential.attempts, credential.retry_at) = (0, None);
     store::credentials::update(&mut write, &credential).await?;
-    let said = refresh(ops, &mut write, &credential).await?;
+    let mut said = refresh(ops, &mut write, &credential).await?;
+    said.extend(followers::learn(ops, &mut write, &credential).await?);
     ops.commit_all(write, said).await
 }
 
@@ -182,6 +189,7 @@ async fn refresh(ops: &Ops, write: &mut Write, credential: &Credential) -> Resul
 
 async fn change(write: &mut Write, actor: &Actor, addon: &str) -> Result<Addon> {
     let addon = addons::find(write, actor, addon, Permission::WriteProtected).await?;
+    addons::writable(write, &addon).await?;
     if addon.state == AddonState::Provisioned {
         return Ok(addon);
     }

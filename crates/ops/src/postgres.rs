@@ -2,10 +2,12 @@
 //! not have.
 
 mod pooling;
+mod relations;
 mod settings;
 mod storage;
 
 pub use pooling::pool;
+pub use relations::{Leader, Relations};
 pub use settings::{Kind, SETTINGS, Setting, from_postgres, in_postgres, written};
 pub use storage::{Measured, limited, measured};
 
@@ -32,6 +34,9 @@ pub struct Database {
     pub password: Option<String>,
     /// How many credentials there are.
     pub credentials: usize,
+    pub relations: Relations,
+    /// The major version of PostgreSQL that is run.
+    pub version: String,
 }
 
 impl Database {
@@ -41,6 +46,17 @@ impl Database {
             resource: "database",
             message: format!("{} is not yet provisioned. Wait with `heroku pg:wait`.", self.addon.addon.name),
         })
+    }
+
+    /// Refuses what would change the data of a follower.
+    pub fn writable(&self) -> Result<()> {
+        match &self.relations.following {
+            None => Ok(()),
+            Some(leader) => Err(Error::invalid(format!(
+                "{} is a follower and read-only: do this at {}, or make it writable with `heroku pg:unfollow`.",
+                self.addon.addon.name, leader.name
+            ))),
+        }
     }
 
     /// Refuses what plans that share a server do not have; `what` begins the sentence.
@@ -80,8 +96,10 @@ pub async fn find(ops: &Ops, actor: &Actor, identity: &str, permission: Permissi
     }
     let plan = plan.clone();
     let credentials = store::credentials::of_addon(&mut tx, addon.id).await?.len();
+    let relations = relations::of(&mut tx, service, &addon).await?;
     let addon = addons::with_app(ops, &mut tx, addon).await?;
-    Ok(Database { addon, plan, access, url, password, credentials })
+    let version = service.run.as_ref().and_then(|run| run.version.clone()).unwrap_or_default();
+    Ok(Database { addon, plan, access, url, password, credentials, relations, version })
 }
 
 /// How the administrator gets in; `None` while there is nothing to get into.

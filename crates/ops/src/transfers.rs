@@ -11,6 +11,7 @@ mod proof;
 pub mod schedules;
 
 pub use change::{authorize_download, cancel, delete, prove};
+pub(crate) use create::by_url;
 pub use create::{From, backup, copy, restore, scheduled};
 pub use progress::{Done, Ended, begun, expire, finished, progress, recover, told};
 pub use proof::{Verdict, proof_begun, proof_ended, proof_put_off};

@@ -5,6 +5,7 @@
 //! alone, so that a server that was killed goes on where it was.
 
 pub mod addons;
+pub mod archives;
 pub mod builds;
 pub mod dynos;
 pub mod routes;

@@ -42,6 +42,7 @@ pub async fn figures(access: &DatabaseAccess) -> Result<DatabaseFigures> {
     let connection = Connection::open(access, &access.database).await?;
     let sql = "SELECT current_setting('server_version') AS version,
                       pg_database_size(current_database()) AS bytes,
+                      pg_snapshot_xmax(pg_current_snapshot()) AS transaction,
                       (SELECT count(*) FROM pg_stat_activity
                         WHERE datname = current_database() AND pid <> pg_backend_pid()
                           AND backend_type = 'client backend') AS connections,
@@ -59,6 +60,7 @@ pub async fn figures(access: &DatabaseAccess) -> Result<DatabaseFigures> {
         bytes: number("bytes")?,
         tables: number("tables")?,
         connections: number("connections")?,
+        transaction: number("transaction")?,
     })
 }
 

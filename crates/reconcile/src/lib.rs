@@ -140,6 +140,7 @@ pub struct Settings {
     pub shelf: Shelf,
     pub dynos: planner::dynos::Settings,
     pub addons: planner::addons::Settings,
+    pub archives: planner::archives::Settings,
     /// Bytes that a dyno may write to its own file system.
     pub dyno_disk: u64,
     /// Builds that run at the same time.
@@ -173,6 +174,7 @@ impl Settings {
             data,
             dynos: planner::dynos::Settings::default(),
             addons: planner::addons::Settings::default(),
+            archives: planner::archives::Settings::default(),
             dyno_disk: 4 << 30,
             max_builds: 2,
             source_limit: 1 << 30,
@@ -351,6 +353,18 @@ impl Starter {
         );
         let at_work = services::AtWork::default();
         let samples = services::Samples::new(worker.clone(), logs.clone(), at_work.clone());
+        let archives_nudge = self.nudged_by(&[Table::Addons]);
+        archives_nudge.on(engine.changes(), &self.shutdown);
+        let archives = services::Archives {
+            worker: worker.clone(),
+            settings: settings.archives,
+            patience: settings.addons,
+            nudge: archives_nudge.clone(),
+            children: self.children.clone(),
+            at_work: at_work.clone(),
+            copying: services::Copying::default(),
+        };
+        self.start(archives, archives_nudge);
         let services = services::Services {
             worker: worker.clone(),
             settings: settings.addons,

@@ -5,12 +5,16 @@
 //! hook runs in a container beside it and is begun again when the server was killed meanwhile, so hooks
 //! must be able to find their work done. What is made of that is written down by `ops`.
 
+mod archives;
 mod changes;
 mod errands;
+mod instances;
+mod origin;
 mod samples;
 pub(crate) mod spec;
 mod task;
 
+pub(crate) use archives::{Archives, Copying};
 pub(crate) use samples::Samples;
 pub(crate) use spec::label;
 
@@ -22,7 +26,9 @@ use addons::{Definition, Plan as Offer, Running};
 use async_trait::async_trait;
 use domain::{Addon, AddonId, AddonState, Digest, Instance, InstanceId};
 use engine::{Engine, Observation, Status};
+use errands::Script;
 use ops::Ops;
+use origin::Source;
 use planner::addons::{Action, Seen, Settings, World, plan, retry_at};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -166,6 +172,7 @@ impl Services {
         let addons = store::addons::list(&mut tx).await?;
         let errands = store::errands::pending(&mut tx).await?;
         let credentials = store::credentials::pending(&mut tx).await?;
+        let origins = store::origins::list(&mut tx).await?;
         drop(tx);
         // A container without a row: its instance was taken away by a server that was killed then.
         for id in observed.keys().filter(|id| instances.iter().all(|one| one.id != **id)) {
@@ -183,18 +190,21 @@ impl Services {
             };
             (*id, seen)
         });
-        let outgrown = instances.iter().filter(|one| self.is_outgrown(one, observed)).map(|one| one.id);
-        let outgrown = outgrown.collect();
+        let mut outgrown = BTreeSet::new();
+        for instance in &instances {
+            let addon = addons.iter().find(|one| one.instance == Some(instance.id));
+            let addon = addon.filter(|_| instance.plan.is_some());
+            let source = match addon.filter(|one| origins.iter().any(|origin| origin.addon == one.id)) {
+                // One whose source is gone shows it when it is started.
+                Some(addon) => self.worker.source_of(addon).await.ok().flatten().filter(Source::follows),
+                None => None,
+            };
+            if self.is_outgrown(instance, addon.is_some(), source.as_ref(), observed) {
+                outgrown.insert(instance.id);
+            }
+        }
         let (busy, starting) = self.at_work.with(|busy| (busy.addons.clone(), busy.instances.clone()));
         Ok(World { instances, addons, credentials, errands, seen: seen.collect(), outgrown, busy, starting })
-    }
-
-    fn is_outgrown(&self, instance: &Instance, observed: &BTreeMap<InstanceId, Observation>) -> bool {
-        let started = observed.get(&instance.id).and_then(|one| one.labels.get(label::SIZE));
-        let offer = self.worker.offer(&instance.service, instance.plan.as_deref()).ok();
-        let wanted = offer
-            .and_then(|(definition, offer)| definition.run.as_ref().map(|run| spec::size_label(run, offer)));
-        started.is_some() && wanted.is_some() && started != wanted.as_ref()
     }
 
     /// Instances that have run for a while begin anew with their next failure.
@@ -281,11 +291,16 @@ impl Services {
         let (worker, settings, at_work, nudge) =
             (self.worker.clone(), self.settings, self.at_work.clone(), self.nudge.clone());
         self.children.spawn(async move {
-            if let Err(error) = worker.start_instance(&instance).await {
-                tracing::error!(instance = %id, service = instance.service, error = chain(&error), "a service does not start");
+            if let Err(error) = worker.start_instance(&instance, &at_work).await
+                && !worker.shutdown.is_cancelled()
+            {
+                let why = chain(&error);
+                tracing::error!(instance = %id, service = instance.service, why, "a service does not start");
                 let retry = retry_at(&settings, instance.failures, worker.ops.now());
-                let told = ops::addons::instance_failed(&worker.ops, id, retry).await;
-                told.unwrap_or_else(|error| tracing::error!(error = chain(&error), "a failure was not written down"));
+                let told = ops::addons::instance_failed(&worker.ops, id, &why, retry).await;
+                told.unwrap_or_else(|error| {
+                    tracing::error!(error = chain(&error), "a failure was not written down");
+                });
             }
             at_work.with(|busy| busy.instances.remove(&id));
             nudge.now();
@@ -335,67 +350,23 @@ impl Worker {
         Ok(self.builder.service_image(&run.packages).await?)
     }
 
-    fn volume(&self, id: InstanceId) -> PathBuf {
-        self.data.join("volumes").join(id.to_string())
-    }
-
-    async fn start_instance(&self, instance: &Instance) -> Result<()> {
-        let (definition, offer) = self.offer(&instance.service, instance.plan.as_deref())?;
-        let run = definition.run.as_ref().ok_or_else(|| {
-            Error::Service(format!("the definition of {} does not say how it runs", instance.service))
-        })?;
-        let image = self.image(run).await?;
-        let volume = self.volume(instance.id).join("disk.img");
-        let settings = self.settings_of(instance, definition).await?;
-        let spec = spec::instance(instance, definition, run, offer, &settings, image, volume);
-        Ok(self.engine.start(spec).await?)
-    }
-
-    /// Takes a container away that has ended, and says why in the server's log.
-    async fn bury(&self, id: InstanceId, retry: jiff::Timestamp) -> Result<()> {
-        let last = task::last_lines(&*self.engine, id.0).await;
-        tracing::warn!(instance = %id, last, "a service has ended");
-        ops::addons::instance_failed(&self.ops, id, retry).await?;
-        Ok(self.engine.remove(id.0).await?)
-    }
-
-    async fn remove_instance(&self, id: InstanceId) -> Result<()> {
-        self.engine.remove(id.0).await?;
-        match tokio::fs::remove_dir_all(self.volume(id)).await {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::io("delete a service's volume")(error))
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// Runs the hook that an add-on's state asks for, and writes down that it did its work.
     async fn hook(&self, addon: &Addon, instance: Option<&Instance>, at_work: &AtWork) -> Result<()> {
-        let (definition, offer) = self.offer(&addon.service, Some(&addon.plan))?;
         let provisioning = addon.state == AddonState::Provisioning;
-        let script = if provisioning { &definition.hooks.provision } else { &definition.hooks.deprovision };
-        if let (Some(script), Some(instance), Some(run), Some(offer)) =
-            (script, instance, &definition.run, offer)
-        {
+        let script: Script = if provisioning {
+            |hooks| hooks.provision.as_deref()
+        } else {
+            |hooks| hooks.deprovision.as_deref()
+        };
+        if let Some(instance) = instance {
             let _turn = self.turns.acquire().await.map_err(|_| Error::Service("the server ends".into()))?;
-            let image = self.image(run).await?;
             let mut tx = self.ops.store().read().await?;
             let credentials = store::credentials::of_addon(&mut tx, addon.id).await?;
-            let settings = definition.settings_with(&store::settings::of_addon(&mut tx, addon.id).await?);
             drop(tx);
             for credential in credentials {
-                let spec = spec::task(
-                    addon.id,
-                    instance,
-                    definition,
-                    run,
-                    offer,
-                    &credential,
-                    &settings,
-                    script,
-                    image,
-                );
-                task::run(self, spec, at_work).await?;
+                if let Some(spec) = self.task(addon, instance, &credential, script).await? {
+                    task::run(self, spec, at_work).await?;
+                }
             }
         }
         if provisioning {

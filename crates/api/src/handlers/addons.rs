@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use http::StatusCode;
 use ops::addons::AddonInfo;
+use serde_json::Value;
 use std::time::Duration;
 use wire::addon::{Addon, Config, Create, Delete, Resolve, Update};
 
@@ -76,16 +77,16 @@ pub(crate) async fn create(
     Path(app): Path<String>,
     Body(body): Body<Create>,
 ) -> Result<(StatusCode, Json<Addon>), ApiError> {
-    if let Some(option) = body.config.keys().next() {
-        return Err(ApiError::invalid_params(format!(
-            "The option {option} is not known: services here take no options (followers and forks of databases are not offered)."
-        )));
-    }
+    let options = body.config.into_iter().map(|(name, value)| match value {
+        Value::String(text) => (name, text),
+        other => (name, other.to_string()),
+    });
     let create = ops::addons::Create {
         plan: body.plan.as_str().to_owned(),
         name: body.name,
         attachment: body.attachment.and_then(|attachment| attachment.name),
         confirm: body.confirm,
+        options: options.collect(),
     };
     let info = ops::addons::create(api.ops(), &actor, &app, create).await?;
     let info = ops::addons::settled(api.ops(), info, PATIENCE).await?;

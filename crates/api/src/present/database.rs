@@ -1,17 +1,21 @@
 //! Databases of Heroku Postgres.
 
-use domain::{DatabaseAccess, DatabaseFigures};
-use ops::postgres::{Database, Kind, SETTINGS};
+use domain::{Archive, DatabaseAccess, DatabaseFigures};
+use jiff::Timestamp;
+use ops::postgres::{Database, Kind, Relations, SETTINGS};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use wire::data::postgres::{Credential, Login, Row, Setting};
 
 const KIB: f64 = 1024.0;
 
-/// As `pg:info` shows it; without figures if it does not answer. `None` if it is not there.
+/// As `pg:info` shows it; without figures if it does not answer, `behind` so many commits of what it follows.
+/// `None` if it is not there.
 pub(crate) fn database(
     found: &Database,
     figures: Option<&DatabaseFigures>,
+    behind: Option<u64>,
+    now: Timestamp,
 ) -> Option<wire::data::postgres::Database> {
     let access = found.access.as_ref()?;
     let addon = &found.addon.addon;
@@ -29,13 +33,18 @@ pub(crate) fn database(
         waiting: figures.is_none(),
         credentials: found.credentials,
         num_bytes: figures.map_or(0, |figures| figures.bytes),
-        following: None,
-        leader: None,
-        info: rows(found, figures),
+        following: found.relations.following.as_ref().map(|leader| leader.address.clone()),
+        leader: found.relations.following.as_ref().map(|leader| leader.name.clone()),
+        info: rows(found, figures, behind, now),
     })
 }
 
-fn rows(found: &Database, figures: Option<&DatabaseFigures>) -> Vec<Row> {
+fn rows(
+    found: &Database,
+    figures: Option<&DatabaseFigures>,
+    behind: Option<u64>,
+    now: Timestamp,
+) -> Vec<Row> {
     let plan = &found.plan;
     let mut rows = vec![("Plan", plan.title.clone())];
     match figures {
@@ -49,12 +58,68 @@ fn rows(found: &Database, figures: Option<&DatabaseFigures>) -> Vec<Row> {
             ("Tables", figures.tables.to_string()),
         ]),
     }
-    let own = if plan.shared { "Unsupported" } else { "Unavailable" };
-    rows.push(("Fork/Follow", own.to_owned()));
-    rows.push(("Rollback", own.to_owned()));
-    rows.push(("Continuous Protection", "Off".to_owned()));
-    let row = |(name, value): (&str, String)| Row { name: name.into(), values: vec![Value::String(value)] };
-    rows.into_iter().map(row).collect()
+    let follows = found.relations.following.is_some();
+    let fork = match (plan.shared, follows) {
+        (true, _) => "Unsupported",
+        (_, true) => "Unavailable on followers",
+        _ => "Available",
+    };
+    rows.push(("Fork/Follow", fork.to_owned()));
+    rows.push(("Rollback", rollback(found, now)));
+    rows.push(("Continuous Protection", protection(found)));
+    let row = |(name, value): (&str, String)| row(name, vec![value], false);
+    let mut rows: Vec<_> = rows.into_iter().map(row).collect();
+    rows.extend(relatives(found, behind));
+    rows
+}
+
+fn row(name: &str, values: Vec<String>, resolve_db_name: bool) -> Row {
+    Row { name: name.into(), values: values.into_iter().map(Value::String).collect(), resolve_db_name }
+}
+
+/// What it has to do with others.
+fn relatives(found: &Database, behind: Option<u64>) -> Vec<Row> {
+    let Relations { forked_from, following, followers, .. } = &found.relations;
+    let mut rows = Vec::new();
+    if let Some(source) = forked_from {
+        rows.push(row("Forked From", vec![source.clone()], true));
+    }
+    if let Some(leader) = following {
+        rows.push(row("Following", vec![leader.address.clone()], true));
+        let behind = behind.map_or_else(|| "Unknown".to_owned(), commits);
+        rows.push(row("Behind By", vec![behind], false));
+    }
+    if !followers.is_empty() {
+        rows.push(row("Followers", followers.clone(), true));
+    }
+    rows
+}
+
+fn commits(count: u64) -> String {
+    format!("{count} commit{}", if count == 1 { "" } else { "s" })
+}
+
+/// `earliest from 2025-12-19 13:59 UTC`
+fn rollback(found: &Database, now: Timestamp) -> String {
+    let plan = &found.plan;
+    if plan.shared {
+        return "Unsupported".to_owned();
+    }
+    let archive = found.relations.archive.as_ref();
+    match archive.and_then(|archive| archive.promised(plan.rollback, now)) {
+        Some(earliest) => format!("earliest from {}", earliest.strftime("%Y-%m-%d %H:%M UTC")),
+        None => "Unavailable".to_owned(),
+    }
+}
+
+fn protection(found: &Database) -> String {
+    match &found.relations.archive {
+        _ if !found.plan.archives() => "Off".to_owned(),
+        _ if found.relations.following.is_some() => "Off (that of its leader is on)".to_owned(),
+        Some(Archive { failure: Some(why), .. }) => format!("Failing: {why}"),
+        Some(Archive { taken_at: Some(_), .. }) => "On".to_owned(),
+        _ => "Preparing".to_owned(),
+    }
 }
 
 /// `7.4 MB / 1 GB (0.72%)`

@@ -128,7 +128,13 @@ impl Memory {
 impl Databases for Memory {
     async fn figures(&self, access: &DatabaseAccess) -> Result<DatabaseFigures, DatabaseError> {
         self.do_to(access, "look at")?;
-        Ok(DatabaseFigures { version: "17.5".into(), bytes: 7_759_871, tables: 3, connections: 2 })
+        Ok(DatabaseFigures {
+            version: "17.5".into(),
+            bytes: 7_759_871,
+            tables: 3,
+            connections: 2,
+            transaction: 800,
+        })
     }
 
     async fn reset(&self, access: &DatabaseAccess, extensions: &[String]) -> Result<(), DatabaseError> {

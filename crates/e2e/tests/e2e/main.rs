@@ -10,6 +10,7 @@ mod catalog;
 mod cli_more;
 mod cnb;
 mod commands;
+mod continuity;
 mod deploys;
 mod failures;
 mod hostile_builds;
@@ -45,6 +46,8 @@ const SHARED: &[(&str, Shared)] = &[
     ("redis::the_official_cli", redis::the_official_cli),
     ("pg::every_command", pg::every_command),
     ("backups::made_restored_and_proven", backups::made_restored_and_proven),
+    ("continuity::rolled_back_and_forked", continuity::rolled_back_and_forked),
+    ("continuity::followed", continuity::followed),
     ("commands::every_command_of_the_list", commands::every_command_of_the_list),
     ("commands::login_with_a_password", commands::login_with_a_password),
     ("commands::one_off_dynos", commands::one_off_dynos),
@@ -123,6 +126,7 @@ const ALONE: &[(&str, Alone)] = &[
     ("cli_more::a_full_disk_is_told_and_got_over", cli_more::a_full_disk_is_told_and_got_over),
     ("hostile_builds::they_harm_nobody_else", hostile_builds::they_harm_nobody_else),
     ("backups::in_a_store_and_done_by_the_next_server", backups::in_a_store_and_done_by_the_next_server),
+    ("continuity::forked_by_the_next_server", continuity::forked_by_the_next_server),
     ("kills::during_a_build", kills::during_a_build),
     ("kills::during_a_release_command", kills::during_a_release_command),
     ("kills::during_a_setup", kills::during_a_setup),

@@ -1,5 +1,6 @@
 //! Asking for an add-on.
 
+use super::origin::{self, Seed, Wish};
 use super::{AddonInfo, with_app};
 use crate::attachments::{self, Wanted};
 use crate::{Actor, Error, Ops, Result, access, text};
@@ -8,7 +9,8 @@ use domain::{
     Account, Addon, AddonId, AddonState, App, Credential, CredentialId, Instance, InstanceId,
     addon::check_addon_name,
 };
-use std::collections::BTreeSet;
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 use store::{Table, Write};
@@ -24,13 +26,16 @@ pub struct Create {
     pub attachment: Option<String>,
     /// The app's name, from who knows that an attachment of that name is replaced.
     pub confirm: Option<String>,
+    /// What follows `--`: `fork`, `follow`, `rollback`, `to`, `by`, with `true` for one without a value.
+    pub options: BTreeMap<String, String>,
 }
 
 /// Adds an add-on. It is being provisioned when this returns; [`settled`] waits for it.
 pub async fn create(ops: &Ops, actor: &Actor, app: &str, input: Create) -> Result<AddonInfo> {
+    let origin = origin::wish(ops, actor, app, &input).await?;
     let mut write = ops.store().write().await?;
     let mut app = access::write(&mut write, actor, app).await?;
-    let (addon, lines) = insert(ops, &mut write, &actor.account, &mut app, input).await?;
+    let (addon, lines) = insert(ops, &mut write, &actor.account, &mut app, input, origin).await?;
     let info = with_app(ops, &mut write, addon).await?;
     ops.commit(write, app.id, lines).await?;
     Ok(info)
@@ -43,8 +48,13 @@ pub(crate) async fn insert(
     user: &Account,
     app: &mut App,
     input: Create,
+    origin: Option<Wish>,
 ) -> Result<(Addon, Vec<String>)> {
     let (service, plan) = plan_of(&ops.settings().catalog, &input.plan)?;
+    let seed = match origin {
+        Some(wish) => Some(origin::seed(ops, write, wish, service, plan).await?),
+        None => None,
+    };
     let existing = store::addons::of_app(write, app.id).await?;
     let one = existing.iter().find(|addon| addon.service == service.name && addon.state.is_there());
     if let Some(one) = one.filter(|_| !service.many_per_app) {
@@ -62,7 +72,7 @@ pub(crate) async fn insert(
         plan: plan.name.clone(),
         name: free_name(write, service, input.name).await?,
         state: AddonState::Provisioning,
-        instance: instance(ops, write, service, plan).await?,
+        instance: instance(ops, write, service, plan, seed.as_ref()).await?,
         attempts: 0,
         retry_at: None,
         failure: None,
@@ -71,9 +81,28 @@ pub(crate) async fn insert(
         updated_at: now,
     };
     store::addons::insert(write, &addon).await?;
-    let credential = Credential {
+    let credentials = match &seed {
+        Some(seed) => {
+            seed.insert(write, addon.id).await?;
+            seed.credentials(service, addon.id, now)
+        }
+        None => vec![credential(service, addon.id, now)],
+    };
+    for credential in credentials {
+        store::credentials::insert(write, &credential).await?;
+    }
+    let wanted = Wanted { name: input.attachment, confirm: input.confirm, namespace: None };
+    let made = attachments::insert(ops, write, user, app, &addon, wanted).await?;
+    let mut lines = vec![text::by(user, format!("Attach {} (@ref:{})", made.attachment.name, addon.name))];
+    lines.extend(made.lines);
+    Ok((addon, lines))
+}
+
+/// A new add-on's own.
+fn credential(service: &Definition, addon: AddonId, now: Timestamp) -> Credential {
+    Credential {
         id: CredentialId::new(),
-        addon: addon.id,
+        addon,
         name: Credential::DEFAULT.into(),
         values: service.make_values(),
         active: false,
@@ -82,13 +111,7 @@ pub(crate) async fn insert(
         attempts: 0,
         retry_at: None,
         created_at: now,
-    };
-    store::credentials::insert(write, &credential).await?;
-    let wanted = Wanted { name: input.attachment, confirm: input.confirm, namespace: None };
-    let made = attachments::insert(ops, write, user, app, &addon, wanted).await?;
-    let mut lines = vec![text::by(user, format!("Attach {} (@ref:{})", made.attachment.name, addon.name))];
-    lines.extend(made.lines);
-    Ok((addon, lines))
+    }
 }
 
 /// Waits until an add-on is not being provisioned any more, or for so long. What is quick to make is
@@ -158,6 +181,7 @@ async fn instance(
     write: &mut Write,
     service: &Definition,
     plan: &Plan,
+    seed: Option<&Seed>,
 ) -> Result<Option<InstanceId>> {
     let Some(run) = &service.run else { return Ok(None) };
     if plan.shared
@@ -175,7 +199,7 @@ async fn instance(
         service: service.name.clone(),
         plan: (!plan.shared).then(|| plan.name.clone()),
         address: free_address(ops, write).await?,
-        values: run.make_values(),
+        values: seed.and_then(Seed::instance_values).unwrap_or_else(|| run.make_values()),
         removed: false,
         failures: 0,
         retry_at: None,

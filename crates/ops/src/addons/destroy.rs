@@ -1,5 +1,6 @@
 //! Giving an add-on up.
 
+use super::origin::{abandon, dependants};
 use super::{AddonInfo, find_in_app, with_app};
 use crate::attachments;
 use crate::{Actor, Error, Ops, Result, access};
@@ -7,7 +8,7 @@ use domain::{Addon, AddonState, App, AppId};
 use store::Write;
 
 /// Destroys an add-on: apps lose its config vars at once, and what it holds follows. One that other
-/// apps are attached to is kept unless `force` is set.
+/// apps are attached to, or other add-ons follow, is kept unless `force` is set.
 pub async fn destroy(ops: &Ops, actor: &Actor, app: &str, identity: &str, force: bool) -> Result<AddonInfo> {
     let mut write = ops.store().write().await?;
     let app = access::write(&mut write, actor, app).await?;
@@ -29,6 +30,15 @@ pub async fn destroy(ops: &Ops, actor: &Actor, app: &str, identity: &str, force:
             others.join(", ")
         )));
     }
+    let dependants = dependants(&mut write, addon.id).await?;
+    if !dependants.is_empty() && !force {
+        let names: Vec<_> = dependants.iter().map(|one| one.name.as_str()).collect();
+        return Err(Error::invalid(format!(
+            "{} has followers, or forks that are being made: {}. Unfollow or destroy them first, or destroy it with --force, which lets followers stand alone",
+            addon.name,
+            names.join(", ")
+        )));
+    }
     let mut info = with_app(ops, &mut write, addon.clone()).await?;
     let mut lines = Vec::new();
     for attachment in store::attachments::of_addon(&mut write, addon.id).await? {
@@ -40,6 +50,7 @@ pub async fn destroy(ops: &Ops, actor: &Actor, app: &str, identity: &str, force:
         }
     }
     let addon = give_up(ops, &mut write, addon).await?;
+    abandon(ops, &mut write, addon.id).await?;
     ops.commit(write, app.id, lines).await?;
     info.addon = Addon { state: AddonState::Failed, ..addon };
     Ok(info)
@@ -47,6 +58,7 @@ pub async fn destroy(ops: &Ops, actor: &Actor, app: &str, identity: &str, force:
 
 /// Gives up what a destroyed app pays for; an error if others are attached to it.
 pub(crate) async fn of_destroyed_app(ops: &Ops, write: &mut Write, app: &App) -> Result<()> {
+    let mut given_up = Vec::new();
     for addon in store::addons::of_app(write, app.id).await? {
         let others = others(write, &addon).await?;
         if addon.state.is_there() && !others.is_empty() {
@@ -57,7 +69,11 @@ pub(crate) async fn of_destroyed_app(ops: &Ops, write: &mut Write, app: &App) ->
                 others.join(", ")
             )));
         }
-        give_up(ops, write, addon).await?;
+        given_up.push(give_up(ops, write, addon).await?.id);
+    }
+    // Those of the same app are given up as well by now.
+    for id in given_up {
+        abandon(ops, write, id).await?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! asked for here is a wish: a loop runs the hook, and says with [`errand_done`] and [`errand_failed`]
 //! how that went.
 
-use super::{find, missing};
+use super::{find, missing, origin};
 use crate::{Actor, Error, Ops, Permission, Result, text};
 use domain::{Addon, AddonId, AddonState, Errand, ErrandId, ErrandKind};
 use jiff::Timestamp;
@@ -44,6 +44,17 @@ pub async fn reset_stats(ops: &Ops, actor: &Actor, identity: &str) -> Result<Err
     ask(ops, write, addon, ErrandKind::ResetStats, said).await
 }
 
+/// Lets an add-on follow another one no more, and be written to.
+pub async fn unfollow(ops: &Ops, actor: &Actor, identity: &str) -> Result<Errand> {
+    let mut write = ops.store().write().await?;
+    let addon = provisioned(&mut write, actor, identity).await?;
+    let Some(leader) = origin::leader(&mut write, addon.id).await? else {
+        return Err(Error::invalid(format!("{} is not a follower.", addon.name)));
+    };
+    let said = vec![text::by(&actor.account, format!("Unfollow {} from {leader}", addon.name))];
+    ask(ops, write, addon, ErrandKind::Unfollow, said).await
+}
+
 /// An add-on that one may change, and that is there.
 async fn provisioned(write: &mut Write, actor: &Actor, identity: &str) -> Result<Addon> {
     let addon = find(write, actor, identity, Permission::Write).await?;
@@ -61,19 +72,23 @@ async fn ask(
     kind: ErrandKind,
     said: Vec<String>,
 ) -> Result<Errand> {
-    let errand = Errand {
+    let errand = new(ops, addon.id, kind);
+    store::errands::replace(&mut write, &errand).await?;
+    ops.commit(write, addon.app, said).await?;
+    Ok(errand)
+}
+
+pub(super) fn new(ops: &Ops, addon: AddonId, kind: ErrandKind) -> Errand {
+    Errand {
         id: ErrandId::new(),
-        addon: addon.id,
+        addon,
         kind,
         attempts: 0,
         retry_at: None,
         failure: None,
         given_up: false,
         created_at: ops.now(),
-    };
-    store::errands::replace(&mut write, &errand).await?;
-    ops.commit(write, addon.app, said).await?;
-    Ok(errand)
+    }
 }
 
 /// Waits until an errand is done. An error says why it cannot be, or that it takes longer.
@@ -104,7 +119,14 @@ pub async fn errand_settled(ops: &Ops, errand: &Errand, patience: Duration) -> R
 /// A hook did it. Takes no actor, as the next ones.
 pub async fn errand_done(ops: &Ops, id: ErrandId) -> Result<()> {
     let mut write = ops.store().write().await?;
+    let Some(errand) = store::errands::by_id(&mut write, id).await? else { return Ok(()) };
     store::errands::delete(&mut write, id).await?;
+    let follower = store::addons::by_id(&mut write, errand.addon).await?;
+    if let (ErrandKind::Unfollow, Some(addon)) = (errand.kind, follower) {
+        origin::released(ops, &mut write, &addon).await?;
+        let line = format!("{} stands alone and can be written to", addon.name);
+        return ops.commit(write, addon.app, vec![line]).await;
+    }
     Ok(write.commit().await?)
 }
 

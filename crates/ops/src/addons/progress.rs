@@ -93,13 +93,20 @@ pub async fn instance_gone(ops: &Ops, id: InstanceId) -> Result<()> {
     Ok(write.commit().await?)
 }
 
-/// An instance ended, or could not be started; it is tried again then.
-pub async fn instance_failed(ops: &Ops, id: InstanceId, retry_at: Timestamp) -> Result<()> {
+/// An instance ended, or could not be started; it is tried again then. Who waits for an add-on of its own is
+/// told `why`, if it does not come up.
+pub async fn instance_failed(ops: &Ops, id: InstanceId, why: &str, retry_at: Timestamp) -> Result<()> {
     let mut write = ops.store().write().await?;
     let Some(mut instance) = store::instances::by_id(&mut write, id).await? else { return Ok(()) };
     instance.failures = instance.failures.saturating_add(1);
     instance.retry_at = Some(retry_at);
     store::instances::update(&mut write, &instance).await?;
+    for mut addon in store::addons::of_instance(&mut write, id).await? {
+        if instance.plan.is_some() && addon.state == AddonState::Provisioning && !why.is_empty() {
+            addon.failure = Some(why.to_owned());
+            store::addons::update(&mut write, &addon).await?;
+        }
+    }
     Ok(write.commit().await?)
 }
 

@@ -102,7 +102,7 @@ async fn order(
 ) -> Result<(Vec<String>, Vec<String>)> {
     let (mut names, mut said) = (Vec::new(), Vec::new());
     for order in orders {
-        let (addon, lines) = addons::insert(ops, write, user, app, order.clone()).await?;
+        let (addon, lines) = addons::insert(ops, write, user, app, order.clone(), None).await?;
         names.push(addon.name);
         said.extend(lines);
     }

@@ -8,6 +8,7 @@ mod apps;
 mod builds;
 mod config;
 mod containers;
+mod continuity;
 mod dynos;
 mod formation;
 mod hangers_on;

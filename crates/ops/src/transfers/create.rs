@@ -42,6 +42,7 @@ pub async fn restore(
 ) -> Result<Transfer> {
     let mut write = ops.store().write().await?;
     let addon = ready(ops, &mut write, actor, addon, Permission::Write).await?;
+    addons::writable(&mut write, &addon).await?;
     check_extensions(&extensions)?;
     let mut transfer = new(&addon, TransferKind::Restore, ops.now());
     transfer.to = Some(addon.id);
@@ -80,9 +81,10 @@ pub async fn restore(
 /// config var that leads to them.
 pub async fn copy(ops: &Ops, actor: &Actor, from: &str, to: &str) -> Result<Transfer> {
     let mut write = ops.store().write().await?;
-    let (from, to) = (by_url(ops, &mut write, from).await?, by_url(ops, &mut write, to).await?);
+    let (from, to) = (ours(ops, &mut write, from).await?, ours(ops, &mut write, to).await?);
     let source = ready(ops, &mut write, actor, &from.to_string(), Permission::ReadProtected).await?;
     let target = ready(ops, &mut write, actor, &to.to_string(), Permission::Write).await?;
+    addons::writable(&mut write, &target).await?;
     if source.id == target.id {
         return Err(Error::invalid("An add-on cannot be copied onto itself."));
     }
@@ -95,8 +97,17 @@ pub async fn copy(ops: &Ops, actor: &Actor, from: &str, to: &str) -> Result<Tran
     insert(write, transfer).await
 }
 
+async fn ours(ops: &Ops, tx: &mut Tx, url: &str) -> Result<AddonId> {
+    by_url(ops, tx, url).await?.ok_or_else(|| {
+        Error::invalid(
+            "Only databases of this installation can be copied from and to, and this address is none of theirs. For \
+             others there are pg:pull, pg:push and pg:backups:restore with the address of a dump.",
+        )
+    })
+}
+
 /// The add-on that a config var of this value leads to.
-async fn by_url(ops: &Ops, tx: &mut Tx, url: &str) -> Result<AddonId> {
+pub(crate) async fn by_url(ops: &Ops, tx: &mut Tx, url: &str) -> Result<Option<AddonId>> {
     for addon in store::addons::list(tx).await? {
         let Some(service) = ops.settings().catalog.service(&addon.service) else { continue };
         let instance = match addon.instance {
@@ -108,14 +119,11 @@ async fn by_url(ops: &Ops, tx: &mut Tx, url: &str) -> Result<AddonId> {
         for credential in store::credentials::of_addon(tx, addon.id).await? {
             let vars = service.config_vars("X", Some(place), &credential.values).unwrap_or_default();
             if vars.values().any(|value| value == url) {
-                return Ok(addon.id);
+                return Ok(Some(addon.id));
             }
         }
     }
-    Err(Error::invalid(
-        "Only databases of this installation can be copied from and to, and this address is none of theirs. For \
-         others there are pg:pull, pg:push and pg:backups:restore with the address of a dump.",
-    ))
+    Ok(None)
 }
 
 /// The backup that a schedule asks for at `slot`. For the loop; takes no actor.

@@ -1,6 +1,7 @@
 //! What changes about services that are there: the size of their containers, and their credentials.
 
-use super::{AtWork, Services, Worker, spec, task};
+use super::errands::Script;
+use super::{AtWork, Services, Worker, task};
 use crate::error::{Error, Result, chain};
 use domain::{Addon, Credential, Instance};
 use planner::addons::retry_at;
@@ -62,20 +63,16 @@ impl Worker {
         credential: &Credential,
         at_work: &AtWork,
     ) -> Result<()> {
-        let (definition, offer) = self.offer(&addon.service, Some(&addon.plan))?;
-        let hooks = &definition.hooks;
-        let script = if credential.removed { &hooks.revoke } else { &hooks.provision };
-        if let (Some(script), Some(instance), Some(run), Some(offer)) =
-            (script, instance, &definition.run, offer)
-        {
+        let script: Script = if credential.removed {
+            |hooks| hooks.revoke.as_deref()
+        } else {
+            |hooks| hooks.provision.as_deref()
+        };
+        if let Some(instance) = instance {
             let _turn = self.turns.acquire().await.map_err(|_| Error::Service("the server ends".into()))?;
-            let image = self.image(run).await?;
-            let mut tx = self.ops.store().read().await?;
-            let settings = definition.settings_with(&store::settings::of_addon(&mut tx, addon.id).await?);
-            drop(tx);
-            let spec =
-                spec::task(addon.id, instance, definition, run, offer, credential, &settings, script, image);
-            task::run(self, spec, at_work).await?;
+            if let Some(spec) = self.task(addon, instance, credential, script).await? {
+                task::run(self, spec, at_work).await?;
+            }
         }
         Ok(ops::credentials::done(&self.ops, credential).await?)
     }

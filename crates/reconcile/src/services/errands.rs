@@ -1,9 +1,11 @@
 //! Runs hooks that do something once at an add-on, and tells services what users have set.
 
+use super::origin::Source;
 use super::{AtWork, Services, Worker, spec, task};
 use crate::error::{Error, Result, chain};
 use addons::{Definition, Hooks};
 use domain::{Addon, Credential, Errand, ErrandKind, Instance};
+use engine::ContainerSpec;
 use planner::addons::retry_at;
 use std::collections::BTreeMap;
 
@@ -57,6 +59,7 @@ impl Worker {
         let script: Script = match kind {
             ErrandKind::Settings => |hooks| hooks.settings.as_deref(),
             ErrandKind::ResetStats => |hooks| hooks.reset_stats.as_deref(),
+            ErrandKind::Unfollow => |hooks| hooks.unfollow.as_deref(),
         };
         self.script(addon, instance, script, 0, at_work).await.map(drop)
     }
@@ -86,19 +89,38 @@ impl Worker {
         lines: usize,
         at_work: &AtWork,
     ) -> Result<Vec<String>> {
+        let mut tx = self.ops.store().read().await?;
+        let credential = store::credentials::by_name(&mut tx, addon.id, Credential::DEFAULT).await?;
+        drop(tx);
+        let Some(credential) = credential else { return Ok(Vec::new()) };
+        match self.task(addon, instance, &credential, script).await? {
+            Some(spec) => task::ask(self, spec, at_work, lines).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The container of a script of an add-on's service about a credential; `None` for a service without one.
+    pub(super) async fn task(
+        &self,
+        addon: &Addon,
+        instance: &Instance,
+        credential: &Credential,
+        script: Script,
+    ) -> Result<Option<ContainerSpec>> {
         let (definition, offer) = self.offer(&addon.service, Some(&addon.plan))?;
         let (Some(script), Some(run), Some(offer)) = (script(&definition.hooks), &definition.run, offer)
         else {
-            return Ok(Vec::new());
+            return Ok(None);
         };
         let mut tx = self.ops.store().read().await?;
-        let credential = store::credentials::by_name(&mut tx, addon.id, Credential::DEFAULT).await?;
         let settings = definition.settings_with(&store::settings::of_addon(&mut tx, addon.id).await?);
         drop(tx);
-        let Some(credential) = credential else { return Ok(Vec::new()) };
         let image = self.image(run).await?;
-        let spec =
-            spec::task(addon.id, instance, definition, run, offer, &credential, &settings, script, image);
-        task::ask(self, spec, at_work, lines).await
+        let mut spec =
+            spec::task(addon.id, instance, definition, run, offer, credential, &settings, script, image);
+        if let Some(source) = self.source_of(addon).await?.filter(Source::follows) {
+            source.show(&mut spec);
+        }
+        Ok(Some(spec))
     }
 }

@@ -66,7 +66,7 @@ impl Loop for Samples {
 }
 
 /// An observation's instance, if it is one that listens.
-fn ready_instance(seen: &engine::Observation) -> Option<InstanceId> {
+pub(super) fn ready_instance(seen: &engine::Observation) -> Option<InstanceId> {
     let is_service = seen.labels.get(label::KIND).is_some_and(|kind| kind == label::SERVICE);
     let listens = matches!(seen.status, Status::Running { listening: true, .. });
     (is_service && listens).then_some(InstanceId(seen.id))

@@ -4,8 +4,10 @@ use addons::{Definition, Plan, Running, Size};
 use domain::{AddonId, Credential, Digest, Instance};
 use engine::{ContainerSpec, Limits, Power, Terminal, Volume};
 use std::collections::BTreeMap;
+use std::fs::Permissions;
 use std::net::SocketAddrV4;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -59,12 +61,11 @@ pub(super) fn instance(
     env.extend(pool.map(|port| ("KIGO_POOLING_PORT".to_owned(), port.to_string())));
     env.extend([("PATH".into(), PATH.into()), ("HOME".into(), "/tmp".into())]);
     let volume = Volume { image: volume, size: size.disk * MIB, target: DATA.into(), owner: USER };
-    let (start, sized) = (Uuid::new_v4().to_string(), size_label(run, offer));
+    let start = Uuid::new_v4().to_string();
     let labels = [
         (label::KIND, label::SERVICE),
         (label::NAME, definition.name.as_str()),
         (label::START, start.as_str()),
-        (label::SIZE, sized.as_str()),
     ];
     ContainerSpec {
         id: instance.id.0,
@@ -87,6 +88,29 @@ fn size(run: &Running, offer: Option<&Plan>) -> Size {
 pub(super) fn size_label(run: &Running, offer: Option<&Plan>) -> String {
     let (size, connections) = (size(run, offer), offer.map_or(SHARED_CONNECTIONS, |plan| plan.connections));
     format!("{} {} {connections}", size.memory, size.disk)
+}
+
+/// The container of a hook that fills the volume of a service, as large as that is.
+pub(super) fn filler(addon: AddonId, service: &ContainerSpec, script: &str) -> ContainerSpec {
+    let id = addon.to_string();
+    let labels = [(label::KIND, label::TASK), (label::ADDON, &id)];
+    ContainerSpec {
+        env: service.env.clone(),
+        limits: service.limits,
+        volumes: service.volumes.clone(),
+        ..base(labels, service.image, script, &service.hostname)
+    }
+}
+
+/// A directory that containers of services may write to, and nobody of this machine may look into.
+pub(super) fn own_directory(path: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(path)?;
+    let private = || Permissions::from_mode(0o700);
+    if let Some(parent) = path.parent() {
+        std::fs::set_permissions(parent, private())?;
+    }
+    std::fs::set_permissions(path, private())?;
+    std::os::unix::fs::chown(path, Some(USER), Some(USER))
 }
 
 /// The container of a hook that is about one credential of an add-on.
@@ -112,6 +136,7 @@ pub(crate) fn task(
         ("KIGO_CREDENTIAL", credential.name.clone()),
         ("KIGO_SHARED", offer.shared.to_string()),
         ("KIGO_ROTATED", credential.is_rotated().to_string()),
+        ("KIGO_FOLLOWS", false.to_string()),
         ("PATH", PATH.to_owned()),
         ("HOME", "/tmp".to_owned()),
     ];
@@ -169,7 +194,7 @@ fn values(values: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     values.iter().map(|(name, value)| (variable(name), value.clone())).collect()
 }
 
-fn variable(name: &str) -> String {
+pub(super) fn variable(name: &str) -> String {
     format!("KIGO_{}", name.to_ascii_uppercase().replace('-', "_"))
 }
 

@@ -1,5 +1,6 @@
 //! The loops together, as stories.
 
+mod continuity;
 mod garbage;
 mod harness;
 mod kills;

@@ -60,12 +60,12 @@ impl World {
         world
     }
 
-    async fn order(&self, app: &App, plan: &str, name: &str) -> AddonInfo {
+    pub(super) async fn order(&self, app: &App, plan: &str, name: &str) -> AddonInfo {
         let input = ops::addons::Create { plan: plan.into(), name: Some(name.into()), ..Default::default() };
         ops::addons::create(&self.ops, &self.actor, app.name.as_str(), input).await.unwrap()
     }
 
-    async fn there(&self, addon: &AddonInfo) {
+    pub(super) async fn there(&self, addon: &AddonInfo) {
         self.until("the add-on is there", async || {
             let found = ops::addons::info(&self.ops, &self.actor, &addon.addon.name).await.unwrap();
             found.addon.state == AddonState::Provisioned
@@ -82,7 +82,7 @@ impl World {
         ops::attachments::create(&self.ops, &self.actor, input).await.unwrap();
     }
 
-    async fn says(&self, app: &App, line: &str) {
+    pub(super) async fn says(&self, app: &App, line: &str) {
         self.until(line, async || self.log(app).await.iter().any(|one| one == line)).await;
     }
 }
@@ -169,7 +169,7 @@ async fn services_say_how_they_are() {
 
 impl World {
     /// The rows of add-ons and instances, and the containers.
-    async fn left(&self) -> (usize, usize, usize) {
+    pub(super) async fn left(&self) -> (usize, usize, usize) {
         let mut tx = self.ops.store().read().await.unwrap();
         let addons = store::addons::list(&mut tx).await.unwrap().len();
         (addons, store::instances::list(&mut tx).await.unwrap().len(), self.engine.specs().len())

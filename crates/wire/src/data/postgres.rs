@@ -39,6 +39,9 @@ pub struct Database {
 pub struct Row {
     pub name: String,
     pub values: Vec<Value>,
+    /// The values are addresses, of which the CLI prints the names of config vars.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resolve_db_name: bool,
 }
 
 /// A pool of connections that is asked for.

@@ -7,8 +7,12 @@ use axum::extract::{Path, State};
 use domain::AddonState;
 use http::StatusCode;
 use ops::Permission;
+use std::time::Duration;
 use wire::addon::Attachment;
 use wire::data::postgres::{Database, Message, Pooling, Reset, WaitStatus};
+
+/// How long an answer waits for a follower to become writable.
+const PROMOTION: Duration = Duration::from_secs(25);
 
 /// `GET /client/v11/databases/{database}`
 pub(crate) async fn info(
@@ -26,7 +30,15 @@ pub(crate) async fn info(
     if let Err(error) = &figures {
         tracing::warn!(database = found.addon.addon.name, %error, "a database does not answer");
     }
-    let shape = present::database(&found, figures.ok().as_ref());
+    let behind =
+        match (&figures, found.relations.following.as_ref().and_then(|leader| leader.access.as_ref())) {
+            (Ok(figures), Some(leader)) => {
+                let leader = api.databases().figures(leader).await.ok();
+                leader.map(|leader| leader.transaction.saturating_sub(figures.transaction))
+            }
+            _ => None,
+        };
+    let shape = present::database(&found, figures.ok().as_ref(), behind, api.ops().now());
     shape.map(Json).ok_or_else(|| ApiError::not_found("database"))
 }
 
@@ -43,6 +55,8 @@ pub(crate) async fn wait_status(
             Ok(_) => status(false, "available"),
             Err(_) => status(true, "starting"),
         },
+        _ if found.relations.following.is_some() => status(true, "preparing (following)"),
+        _ if found.relations.forked_from.is_some() => status(true, "preparing (forking)"),
         _ => status(true, "preparing (provisioning)"),
     };
     Ok(Json(status))
@@ -56,6 +70,7 @@ pub(crate) async fn reset(
     Body(body): Body<Reset>,
 ) -> Result<Json<Message>, ApiError> {
     let found = ops::postgres::find(api.ops(), &actor, &database, Permission::WriteProtected).await?;
+    found.writable()?;
     let extensions = body.extensions.unwrap_or_default();
     api.databases().reset(found.ready()?, &extensions).await?;
     ops::postgres::told(api.ops(), &actor, &found, "Reset");
@@ -93,8 +108,11 @@ pub(crate) async fn unfollow(
     Path(database): Path<String>,
 ) -> Result<Json<Message>, ApiError> {
     let found = ops::postgres::find(api.ops(), &actor, &database, Permission::WriteProtected).await?;
-    let name = &found.addon.addon.name;
-    Err(ApiError::invalid_params(format!("{name} does not follow another database.")))
+    found.ready()?;
+    let id = found.addon.addon.id.to_string();
+    let errand = ops::addons::unfollow(api.ops(), &actor, &id).await?;
+    ops::addons::errand_settled(api.ops(), &errand, PROMOTION).await?;
+    Ok(message(&format!("{} is writable and follows no more.", found.addon.addon.name)))
 }
 
 /// What a server of one's own can have and does not have here, each with its reason.
@@ -144,19 +162,28 @@ pub(crate) async fn upgrade_status(
     Login(actor): Login,
     Path(database): Path<String>,
 ) -> Result<Json<WaitStatus>, ApiError> {
-    ops::postgres::find(api.ops(), &actor, &database, Permission::Read).await?;
-    Ok(Json(WaitStatus { waiting: false, error: false, message: NO_UPGRADE.to_owned() }))
+    let found = ops::postgres::find(api.ops(), &actor, &database, Permission::Read).await?;
+    Ok(Json(WaitStatus { waiting: false, error: false, message: newest(&found) }))
 }
 
-const NO_UPGRADE: &str = "There is no other version of PostgreSQL to upgrade to here.";
+/// There is one version at a time: that of the stack's distribution.
+fn newest(found: &ops::postgres::Database) -> String {
+    let (name, version) = (&found.addon.addon.name, &found.version);
+    format!("{name} is already on PostgreSQL {version}, the latest supported version.")
+}
 
 /// `POST …/upgrade/{step}`
 pub(crate) async fn upgrade(
     State(api): State<Api>,
     Login(actor): Login,
-    Path((database, _)): Path<(String, String)>,
-) -> ApiError {
-    not_offered(api, actor, &database, NO_UPGRADE).await
+    Path((database, step)): Path<(String, String)>,
+) -> Result<Json<Message>, ApiError> {
+    let found = ops::postgres::find(api.ops(), &actor, &database, Permission::WriteProtected).await?;
+    let why = match step.as_str() {
+        "cancel" => format!("{} has no scheduled upgrade.", found.addon.addon.name),
+        _ => newest(&found),
+    };
+    Err(ApiError::invalid_params(why))
 }
 
 pub(crate) fn message(text: &str) -> Json<Message> {

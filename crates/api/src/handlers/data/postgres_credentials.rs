@@ -105,6 +105,7 @@ pub(crate) async fn repair_default(
 ) -> Result<Json<Message>, ApiError> {
     let found = ops::postgres::find(api.ops(), &actor, &database, Permission::WriteProtected).await?;
     found.own_server("Repairing the default credential")?;
+    found.writable()?;
     let further = ops::credentials::list(api.ops(), &actor, &database).await?.into_iter();
     let further = further.filter(|one| one.active && !one.removed && one.name != domain::Credential::DEFAULT);
     let users: Vec<_> = further.filter_map(|one| one.values.get("user").cloned()).collect();
