@@ -88,12 +88,14 @@ pub(crate) async fn run(context: &mut Context<'_>, program: Program<'_>) -> Resu
         shared.iter().chain(program.files).try_for_each(|(name, text)| context.work.write(name, text));
     written.map_err(BuildError::system("writing the build's programs"))?;
     let mounts = certificates(context).map_err(BuildError::system("writing what Java trusts"))?;
+    context.mounts.clone_from(&mounts);
 
     let kept = program.directories.iter().flat_map(|directory| directory.layers().iter().copied());
     let image = context.build_image(kept).await?;
     let mut env = context.env(&context.build_directory());
     // Not the build directory: what programs leave in their home is no part of the app.
     env.insert("HOME".into(), if context.alone { "/tmp/home".into() } else { "/app".into() });
+    context.test_env.extend(program.env.iter().cloned());
     env.extend(program.env);
     env.extend(program.directories.iter().map(Directory::plan));
     let pipes = [Pipe::tree("app", context.builder.settings.limits.disk)];
