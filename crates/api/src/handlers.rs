@@ -30,3 +30,4 @@ pub(crate) mod sessions;
 pub(crate) mod slugs;
 pub(crate) mod sources;
 pub(crate) mod status;
+pub(crate) mod test_builds;

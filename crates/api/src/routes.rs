@@ -4,6 +4,7 @@ use crate::handlers::{
     account, addon_attachments, addon_services, addon_tunnels, addons, app_features, app_setups, apps,
     authorizations, buildpacks, builds, collaborators, config_vars, data, domains, dynos, empty, formation,
     keys, log_drains, log_sessions, places, registry, releases, sessions, slugs, sources, status,
+    test_builds,
 };
 use crate::middleware::{accept, auth, cors, etag, once, panics, request_id};
 use crate::{Api, ApiError, Parts, browser_login, gaps, streams, uploads};
@@ -121,6 +122,8 @@ fn release_routes() -> Router<Api> {
         .route("/apps/{app}/sources", post(sources::create_for_app))
         .route("/apps/{app}/builds", get(builds::list).post(builds::create))
         .route("/apps/{app}/builds/{build}", get(builds::info).delete(builds::cancel))
+        .route("/apps/{app}/test-builds", get(test_builds::list).post(test_builds::create))
+        .route("/apps/{app}/test-builds/{build}", get(test_builds::info).delete(test_builds::cancel))
         .route("/apps/{app}/build-cache", delete(builds::purge_cache))
         .route("/apps/{app}/slugs", post(slugs::create))
         .route("/apps/{app}/slugs/{slug}", get(slugs::info))

@@ -4,9 +4,10 @@
 //! app id is used for the same source directory, so that a second run finds the cache of the first.
 //! Variables that begin with `APP_` become config vars; `TIMEOUT` (seconds), `MEMORY` and `DISK`
 //! (bytes) set limits; `STACK` is another stack than the usual one and `RUNTIME` another launcher;
-//! `LOCAL_BUILDPACKS` names a directory for `file://` addresses. Ctrl-C cancels.
+//! `LOCAL_BUILDPACKS` names a directory for `file://` addresses; with `TEST=1` the app is tested. Ctrl-C
+//! cancels.
 
-use builder::{BuildRequest, Builder, HostSettings, Output, Settings, build};
+use builder::{BuildRequest, Builder, HostSettings, Output, Settings, TestRun, build, test};
 use domain::{AppId, BuildId, BuildpackRef, ConfigVars};
 use engine_local::{Local, LocalConfig};
 use image::{ImageStore, PackOptions};
@@ -87,12 +88,20 @@ async fn run(data: PathBuf, source: PathBuf, buildpacks: Vec<BuildpackRef>) -> R
     builder.sweep().await?;
     let (sender, mut lines) = mpsc::channel(64);
     let began = Instant::now();
-    let building = tokio::spawn(async move { build(&builder, request, Output::new(sender)).await });
+    let run = TestRun { id: request.build.0, branch: Some("main".into()) };
+    let building = tokio::spawn(async move {
+        let output = Output::new(sender);
+        Ok::<_, builder::BuildError>(if std::env::var_os("TEST").is_some() {
+            format!("{:?}", test(&builder, request, run, output).await?)
+        } else {
+            format!("{:#?}", build(&builder, request, output).await?)
+        })
+    });
     while let Some(line) = lines.recv().await {
         println!("{:6.2} {line}", began.elapsed().as_secs_f64());
     }
     let outcome = building.await?;
-    println!("{:6.2} {outcome:#?}", began.elapsed().as_secs_f64());
+    println!("{:6.2} {}", began.elapsed().as_secs_f64(), outcome?);
     local.settle().await;
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! One build from source to image: unpack, choose buildpacks, run them, pack.
 
 mod context;
+mod testing;
 
 pub(crate) use context::Context;
+pub use testing::{TestError, test};
 
 use crate::cache::Kept;
 use crate::classic;
@@ -17,11 +19,11 @@ use crate::output::Output;
 use crate::packages::{self};
 use crate::project_toml::{self, BadProject, ProjectToml};
 use crate::request::BuildpackName;
-use crate::stack::{self};
+use crate::stack::{self, Stack};
 use crate::work::Work;
 use crate::{BuildError, BuildOutcome, BuildRequest, Builder, cache, images, procfile, source};
 use domain::{BuildpackRef, Digest, ProcessType};
-use image::{Compression, Layer, PackOptions};
+use image::{Compression, Layer, PackOptions, Pin};
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -80,6 +82,38 @@ async fn attempt(
     request: &BuildRequest,
     output: &Output,
 ) -> Result<BuildOutcome, BuildError> {
+    let (mut context, project) =
+        begin(builder, request, Purpose::Slug, output).await?.context(builder, request, output);
+    if request.stack == images::STACK {
+        images::build(&mut context).await
+    } else {
+        slug(context, project.as_ref()).await
+    }
+}
+
+/// What a build is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Slug,
+    Tests,
+}
+
+/// A build that has begun: its source is there.
+struct Begun {
+    stack: Stack,
+    /// It may be made anew meanwhile.
+    pins: [Pin; 2],
+    deadline: Deadline,
+    prepared: Prepared,
+}
+
+/// Clears away what an earlier attempt left, and unpacks the source.
+async fn begin(
+    builder: &Builder,
+    request: &BuildRequest,
+    purpose: Purpose,
+    output: &Output,
+) -> Result<Begun, BuildError> {
     let deadline = Deadline(Instant::now() + builder.settings.timeout);
     container::remove_leftovers(&*builder.engine, Some(request.build)).await?;
     let of_images = request.stack == images::STACK;
@@ -90,17 +124,30 @@ async fn attempt(
         .map_err(|error| BuildError::Stack(name.to_owned(), error))?;
     let shown = if of_images { &request.stack } else { &stack.name };
     output.heading(format!("Building on the {shown} stack")).await;
-    let Prepared { work, host_env, source_time, project, unfollowed } = prepare(builder, request).await?;
-    if let Some(error) = unfollowed {
+    let mut prepared = prepare(builder, request, purpose).await?;
+    if let Some(error) = prepared.unfollowed.take() {
         output.warning(format!("{} is not valid: {error}.", project_toml::FILE)).await;
         output.warning("This build goes on without it: the app's buildpacks were chosen elsewhere.").await;
     }
-    // It may be made anew meanwhile.
     let pins = [stack.run, stack.build].map(|image| builder.images.pin(image));
-    let mut context = Context::new(builder, request, work, stack, deadline, output, host_env);
-    context.source_time = source_time;
-    context.pins.extend(pins);
-    if of_images { images::build(&mut context).await } else { slug(context, project.as_ref()).await }
+    Ok(Begun { stack, pins, deadline, prepared })
+}
+
+impl Begun {
+    /// What the build's steps share, and the app's `project.toml`.
+    fn context<'a>(
+        self,
+        builder: &'a Builder,
+        request: &'a BuildRequest,
+        output: &'a Output,
+    ) -> (Context<'a>, Option<ProjectToml>) {
+        let Self { stack, pins, deadline, prepared } = self;
+        let Prepared { work, host_env, source_time, project, .. } = prepared;
+        let mut context = Context::new(builder, request, work, stack, deadline, output, host_env);
+        context.source_time = source_time;
+        context.pins.extend(pins);
+        (context, project)
+    }
 }
 
 /// Builds with buildpacks.
@@ -131,12 +178,18 @@ struct Prepared {
 }
 
 /// Makes the working directory and unpacks the source into it.
-async fn prepare(builder: &Builder, request: &BuildRequest) -> Result<Prepared, BuildError> {
+async fn prepare(
+    builder: &Builder,
+    request: &BuildRequest,
+    purpose: Purpose,
+) -> Result<Prepared, BuildError> {
     let (builder, request) = (builder.clone(), request.clone());
     blocking(move || {
         let work = Work::create(&builder.data, request.build)
             .map_err(BuildError::system("making the build's working directory"))?;
-        let source_time = source::prepare(&builder, &request, &work.source())?;
+        // Tests are among what a slug leaves out.
+        let leave_out = purpose == Purpose::Slug;
+        let source_time = source::prepare(&builder, &request, &work.source(), leave_out)?;
         let (project, unfollowed) = match project_toml::read(&work.source()) {
             // It is about buildpacks.
             _ if request.stack == images::STACK => (None, None),
@@ -252,7 +305,7 @@ async fn finish(
     entries: &[BuildpackRef],
     found: bool,
 ) -> Result<BuildOutcome, BuildError> {
-    let (request, output) = (context.request, context.output);
+    let output = context.output;
     let run_packages = packages::layer(context, context.stack.run, &context.run_packages).await?;
     let declared = procfile::read(&compiled.tree)?;
     let process_types = procfile::discover(declared, compiled.process_types, output).await;
@@ -265,9 +318,7 @@ async fn finish(
     }
     let image = app_image(context, run_packages, app, &process_types, compiled.labels)?;
     output.detail(format!("Done: {}", megabytes(size))).await;
-    if let Err(error) = cache::keep(&context.builder.data, request.app, &compiled.kept) {
-        tracing::warn!(app = %request.app, %error, "the build cache was not kept");
-    }
+    keep(context, &compiled.kept);
     Ok(BuildOutcome {
         image: Some(image),
         images: BTreeMap::new(),
@@ -280,6 +331,13 @@ async fn finish(
         config_vars: compiled.config_vars,
         stack: context.stack.name.clone(),
     })
+}
+
+/// Keeps what makes the app's next build fast.
+fn keep(context: &Context<'_>, kept: &[Kept]) {
+    if let Err(error) = cache::keep(&context.cache(), kept) {
+        tracing::warn!(app = %context.request.app, %error, "the build cache was not kept");
+    }
 }
 
 /// What was used, as somebody wrote it, if anybody did.

@@ -1,6 +1,6 @@
 //! What builds keep to be fast, in `cache/` of the data directory.
 //!
-//! `cache/<app id>/` belongs to one app. A record there, `NAME.json`, names an image: of one layer
+//! `cache/<app id>/` belongs to one app, and `cache/<app id>-test/` to builds of it that are tested. A record there, `NAME.json`, names an image: of one layer
 //! with something that was installed ([`Installed`]), or of several with a directory that programs
 //! fill ([`Directory`]). `cache/runtimes/` ([`Shared`]) and `cache/packages/` name images with language
 //! runtimes and Debian packages, which all apps share. A record is a promise that the image was complete when
@@ -28,6 +28,11 @@ const USE: Duration = Duration::from_hours(1);
 /// The directory of one app.
 pub(crate) fn of_app(data: &Path, app: AppId) -> PathBuf {
     data.join("cache").join(app.to_string())
+}
+
+/// The directory of an app's builds that are tested: they install other things.
+pub(crate) fn of_tests(data: &Path, app: AppId) -> PathBuf {
+    data.join("cache").join(format!("{app}-test"))
 }
 
 /// The directory of the language runtimes' records.
@@ -119,14 +124,14 @@ impl Record {
         Self { key: key.to_owned(), images: Vec::new(), bytes: 0 }
     }
 
-    /// The record `name` of an app.
-    pub(crate) fn read_any(data: &Path, app: AppId, name: &str) -> Option<Self> {
-        read(&path(data, app, name))
+    /// The record `name` in the directory of an app.
+    pub(crate) fn read_any(directory: &Path, name: &str) -> Option<Self> {
+        read(&path(directory, name))
     }
 
-    /// The record `name` of an app, if it has this key.
-    fn read(data: &Path, app: AppId, name: &str, key: &str) -> Option<Self> {
-        Self::read_any(data, app, name).filter(|record| record.key == key)
+    /// The same, if it has this key.
+    fn read(directory: &Path, name: &str, key: &str) -> Option<Self> {
+        Self::read_any(directory, name).filter(|record| record.key == key)
     }
 
     /// The layers of the image, if all of them are still in the store.
@@ -136,13 +141,13 @@ impl Record {
     }
 }
 
-fn path(data: &Path, app: AppId, name: &str) -> PathBuf {
-    of_app(data, app).join(format!("{name}.json"))
+fn path(directory: &Path, name: &str) -> PathBuf {
+    directory.join(format!("{name}.json"))
 }
 
-/// Writes what a build keeps.
-pub(crate) fn keep(data: &Path, app: AppId, kept: &[Kept]) -> io::Result<()> {
-    kept.iter().try_for_each(|one| write(&path(data, app, one.name), &one.record))
+/// Writes what a build keeps into the directory of its app.
+pub(crate) fn keep(directory: &Path, kept: &[Kept]) -> io::Result<()> {
+    kept.iter().try_for_each(|one| write(&path(directory, one.name), &one.record))
 }
 
 /// Any record, as far as a garbage collection is concerned.
@@ -176,10 +181,13 @@ pub(crate) fn records_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// Removes what one app has.
 pub(crate) fn purge(data: &Path, app: AppId) -> io::Result<()> {
-    match std::fs::remove_dir_all(of_app(data, app)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+    for directory in [of_app(data, app), of_tests(data, app)] {
+        match std::fs::remove_dir_all(directory) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
     }
+    Ok(())
 }
 
 fn list(directory: &Path) -> io::Result<Vec<PathBuf>> {
@@ -205,12 +213,13 @@ mod tests {
         let app = AppId::new();
         let record = |n| serde_json::json!({"key": "k", "images": [digest(n)]});
         write(&of_app(data.path(), app).join("node.json"), &record(1)).unwrap();
+        write(&of_tests(data.path(), app).join("node.json"), &record(3)).unwrap();
         write(&runtimes(data.path()).join("node-1.json"), &record(2)).unwrap();
         std::fs::write(runtimes(data.path()).join("damaged.json"), "{").unwrap();
         std::fs::write(data.path().join("cache/stray"), "").unwrap();
         let mut images = recorded_images(data.path()).unwrap();
         images.sort();
-        assert_eq!(images, [digest(1), digest(2)]);
+        assert_eq!(images, [digest(1), digest(2), digest(3)]);
         purge(data.path(), app).unwrap();
         purge(data.path(), app).unwrap();
         assert_eq!(recorded_images(data.path()).unwrap(), [digest(2)]);

@@ -3,6 +3,7 @@
 //! An error is data; [`BuildError::words`] turns it into what happened, why, and what to do next.
 //! Nothing else in this crate words a failure.
 
+use crate::TestError;
 use crate::classic::release::BadRelease;
 use crate::cnb::errors::CnbError;
 use crate::languages::Language;
@@ -62,6 +63,8 @@ pub enum BuildError {
         kind: &'static str,
         why: Box<dyn Explain>,
     },
+    #[error("the tests cannot be run")]
+    Tests(#[from] TestError),
     #[error("packages of the operating system could not be installed: {}", .0.join(" "))]
     Packages(Vec<String>),
     #[error("the package registry failed")]
@@ -242,6 +245,7 @@ impl BuildError {
             ),
             Self::Language { why, .. } => why.words(),
             Self::CloudNative(error) => error.words(),
+            Self::Tests(error) => error.words(),
             Self::Packages(packages) => Words::new(
                 "Packages of the operating system that the app needs could not be installed.",
                 format!("They are: {}. The lines above say more.", packages.join(" ")),
@@ -295,6 +299,20 @@ impl BuildError {
 
     /// Tells the user, in the way that Heroku's builds end.
     pub(crate) async fn tell(&self, output: &Output) {
+        self.tell_words(output).await;
+        let kind = self.app_kind().map(|kind| format!(", failed to compile {kind} app"));
+        output.warning(format!("Push rejected{}.", kind.unwrap_or_default())).await;
+        output.line("").await;
+        output.warning("Push failed").await;
+    }
+
+    /// Tells whoever wanted the app tested.
+    pub(crate) async fn tell_of_tests(&self, output: &Output) {
+        self.tell_words(output).await;
+        output.warning("The tests did not run.").await;
+    }
+
+    async fn tell_words(&self, output: &Output) {
         let words = self.words();
         output.line("").await;
         output.warning(&words.happened).await;
@@ -305,10 +323,6 @@ impl BuildError {
             }
         }
         output.line("").await;
-        let kind = self.app_kind().map(|kind| format!(", failed to compile {kind} app"));
-        output.warning(format!("Push rejected{}.", kind.unwrap_or_default())).await;
-        output.line("").await;
-        output.warning("Push failed").await;
     }
 }
 

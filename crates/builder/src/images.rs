@@ -119,7 +119,7 @@ pub(crate) async fn build(context: &mut Context<'_>) -> Result<BuildOutcome, Bui
     let builder = context.builder.clone();
     let (pins, (images, size, types)) = blocking(move || take_over(&builder, &turn, &layout, &plan)).await?;
     context.pins.extend(pins);
-    if let Err(error) = cache::keep(&context.builder.data, context.request.app, kept.as_slice()) {
+    if let Err(error) = cache::keep(&context.cache(), kept.as_slice()) {
         tracing::warn!(app = %context.request.app, %error, "the build cache was not kept");
     }
     context.output.detail(format!("Done: {}", megabytes(size))).await;

@@ -147,6 +147,33 @@ impl Language {
         }
     }
 
+    /// Config vars of an app that is tested, where nobody says otherwise.
+    pub(crate) fn test_vars(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Ruby => &[("BUNDLE_WITHOUT", "development"), ("RACK_ENV", "test"), ("RAILS_ENV", "test")],
+            Self::NodeJs => &[("NODE_ENV", "test")],
+            Self::Python => &[("DISABLE_COLLECTSTATIC", "1")],
+            _ => &[],
+        }
+    }
+
+    /// A text for the shell that finds out how an app's tests are run: it sets `tests` to a command, or
+    /// leaves it empty when the app has none, and exports what the command needs.
+    pub(crate) fn tests(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Ruby => include_str!("languages/ruby/test.sh"),
+            Self::NodeJs => include_str!("languages/nodejs/test.sh"),
+            Self::Python => include_str!("languages/python/test.sh"),
+            Self::Java => include_str!("languages/java/test.sh"),
+            Self::Gradle => include_str!("languages/gradle/test.sh"),
+            Self::Scala => include_str!("languages/scala/test.sh"),
+            Self::Php => include_str!("languages/php/test.sh"),
+            Self::Go => include_str!("languages/golang/test.sh"),
+            Self::Rust => include_str!("languages/rust/test.sh"),
+            Self::Static => return None,
+        })
+    }
+
     /// Builds the app in the context's source directory.
     pub(crate) async fn compile(self, context: &mut Context<'_>) -> Result<Compiled, BuildError> {
         match self {

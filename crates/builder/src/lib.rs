@@ -2,7 +2,8 @@
 //!
 //! [`build()`] takes the digest of a source archive and ends with the digest of an image: the layers
 //! of a [stack], layers that apps share (a language's runtime, installed dependencies) and one layer
-//! with the app itself below `/app`. Every command of a build, the app's or a buildpack's, runs in a
+//! with the app itself below `/app`. [`test()`] builds an app for its tests, runs them where it was built,
+//! and ends with their status. Every command of a build, the app's or a buildpack's, runs in a
 //! one-off container through [`engine::Engine`], with its own limits; this process only reads files
 //! that it has unpacked itself, decides, and stores what comes out of the container.
 //!
@@ -39,7 +40,7 @@ pub mod stack;
 mod waiting;
 mod work;
 
-pub use build::build;
+pub use build::{TestError, build, test};
 pub use classic::release::BadRelease;
 pub use cnb::errors::CnbError;
 pub use described::AppJsonResult;
@@ -50,7 +51,7 @@ pub use languages::{BuiltIn, built_in};
 pub use output::Output;
 pub use project_toml::BadProject;
 pub use registry::RegistryError;
-pub use request::{Bases, BuildOutcome, BuildRequest, BuildpackName, NoBases, Settings};
+pub use request::{Bases, BuildOutcome, BuildRequest, BuildpackName, NoBases, Settings, TestRun};
 pub use service::NOBODY;
 pub use slugignore::BadPattern;
 

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// One build to be made.
 #[derive(Clone, Debug)]
@@ -36,6 +37,15 @@ pub struct BuildRequest {
     pub bases: Arc<dyn Bases>,
     /// Ends the build early.
     pub cancel: CancellationToken,
+}
+
+/// One run of an app's tests, as the tests are told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestRun {
+    /// `HEROKU_TEST_RUN_ID`
+    pub id: Uuid,
+    /// `HEROKU_TEST_RUN_BRANCH`
+    pub branch: Option<String>,
 }
 
 /// The registry, as whoever started a build may read it.

@@ -15,9 +15,14 @@ const LOCKFILE_LIMIT: u64 = 8 << 20;
 const LOCKFILES: [&str; 3] = ["package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml"];
 const DESCRIPTION_LIMIT: u64 = 256 << 10;
 
-/// Unpacks the source of `request` into the empty directory `tree` and removes what the app's
-/// `.slugignore` names. Returns the time of the newest file, in seconds since 1970.
-pub(crate) fn prepare(builder: &Builder, request: &BuildRequest, tree: &Path) -> Result<u64, BuildError> {
+/// Unpacks the source of `request` into the empty directory `tree` and, if it is to be left out, removes
+/// what the app's `.slugignore` names. Returns the time of the newest file, in seconds since 1970.
+pub(crate) fn prepare(
+    builder: &Builder,
+    request: &BuildRequest,
+    tree: &Path,
+    leave_out: bool,
+) -> Result<u64, BuildError> {
     unpack_into(builder, request.source, tree)?;
     // As on Heroku: what is in the repository but belongs to the machine it came from. Of what a
     // Dockerfile gets, .dockerignore tells.
@@ -32,7 +37,7 @@ pub(crate) fn prepare(builder: &Builder, request: &BuildRequest, tree: &Path) ->
             empty(&path, keep).map_err(BuildError::system("removing what does not belong into a slug"))?;
         }
     }
-    if !of_images {
+    if leave_out && !of_images {
         slugignore::apply(tree)?;
     }
     newest(tree).map_err(BuildError::system("reading the times of the source"))

@@ -63,6 +63,7 @@ commands! {
     BuildpacksSearch = buildpacks_search "buildpacks:search";
     BuildpacksSet = buildpacks_set "buildpacks:set";
     BuildpacksVersions = buildpacks_versions "buildpacks:versions";
+    CiRun = ci_run "ci:run";
     Completions = completions "completions";
     Config = config "config";
     ConfigGet = config_get "config:get";

@@ -13,6 +13,11 @@ pub(crate) struct Remote {
 
 /// Runs git in `directory`; fails with what git says.
 pub(crate) fn git(directory: Option<&Path>, words: &[&str]) -> Result<String> {
+    Ok(String::from_utf8_lossy(&bytes(directory, words)?).into_owned())
+}
+
+/// The same, for what is no text.
+pub(crate) fn bytes(directory: Option<&Path>, words: &[&str]) -> Result<Vec<u8>> {
     let mut command = Command::new("git");
     if let Some(directory) = directory {
         command.current_dir(directory);
@@ -21,7 +26,7 @@ pub(crate) fn git(directory: Option<&Path>, words: &[&str]) -> Result<String> {
     if !output.status.success() {
         bail!("git {}: {}", words.join(" "), String::from_utf8_lossy(&output.stderr).trim());
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    Ok(output.stdout)
 }
 
 /// Whether there is a repository.

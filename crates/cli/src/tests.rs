@@ -1,6 +1,7 @@
 //! Commands as a user types them, against a stand-in for the API.
 
 mod buildpacks;
+mod ci;
 mod containers;
 
 use crate::settings::Settings;

@@ -5,7 +5,7 @@ use crate::{Client, ClientError};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use reqwest::StatusCode;
-use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue, RANGE};
 use std::time::Duration;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -54,13 +54,20 @@ impl Client {
         }
     }
 
-    /// Reads an output stream of a build or release from its start, following it to its end.
+    /// Reads an output stream of a build or release from this byte on, following it to its end.
     /// `None` while there is no output yet.
     pub async fn output(
         &self,
         url: &str,
+        from: u64,
     ) -> Result<Option<impl Stream<Item = Result<Bytes, ClientError>> + use<>>, ClientError> {
-        let response = self.follow(url, HeaderMap::new()).await?;
+        let mut headers = HeaderMap::new();
+        if let Some(range) =
+            (from > 0).then(|| HeaderValue::try_from(format!("bytes={from}-")).ok()).flatten()
+        {
+            headers.insert(RANGE, range);
+        }
+        let response = self.follow(url, headers).await?;
         match response.status() {
             StatusCode::NOT_FOUND => Ok(None),
             status if status.is_success() => {

@@ -6,6 +6,7 @@ use serde_json::json;
 use wire::{NumberOrText, account, app, authorization, build, buildpack, collaborator, config_vars, domain};
 use wire::{
     dyno, dyno_size, feature, formation, key, log_drain, log_session, place, registry, release, source,
+    test_build,
 };
 
 type Result<T> = std::result::Result<T, ClientError>;
@@ -289,6 +290,27 @@ impl Client {
 
     pub async fn build_create(&self, app: &str, input: &build::Create) -> Result<build::Build> {
         self.send(Method::POST, &["apps", app, "builds"], input).await
+    }
+
+    pub async fn test_build(&self, app: &str, id: &str) -> Result<test_build::TestBuild> {
+        self.get(&["apps", app, "test-builds", id]).await
+    }
+
+    pub async fn test_build_create(
+        &self,
+        app: &str,
+        input: &test_build::Create,
+    ) -> Result<test_build::TestBuild> {
+        self.send(Method::POST, &["apps", app, "test-builds"], input).await
+    }
+
+    pub async fn test_build_cancel(&self, app: &str, id: &str) -> Result<()> {
+        self.act(Method::DELETE, &["apps", app, "test-builds", id]).await
+    }
+
+    /// Puts a tarball where an answer said.
+    pub async fn upload(&self, url: &str, body: Vec<u8>) -> Result<()> {
+        self.put(url, body).await
     }
 
     pub async fn source_create(&self) -> Result<source::Source> {

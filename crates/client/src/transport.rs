@@ -152,6 +152,11 @@ impl Client {
         read(send(request.json(body).timeout(PATIENCE)).await?).await
     }
 
+    /// Sends bytes to an address that the API gave and that needs no credentials.
+    pub(crate) async fn put(&self, url: &str, body: Vec<u8>) -> Result<(), ClientError> {
+        send(self.http.put(url).body(body).timeout(LONG_PATIENCE)).await.map(|_| ())
+    }
+
     /// Follows an address that the API gave and that needs no credentials; the body may take
     /// any time.
     pub(crate) async fn follow(&self, url: &str, headers: HeaderMap) -> Result<Response, ClientError> {

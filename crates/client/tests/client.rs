@@ -180,8 +180,8 @@ async fn a_log_that_is_not_followed_ends() {
 async fn output_is_read_when_there_is_some() {
     let (url, _) = server(vec![answer(404, "", ""), answer(200, "", "-----> Building")]).await;
     let client = client(&url);
-    assert!(client.output(&url).await.unwrap().is_none());
-    let stream = client.output(&url).await.unwrap().unwrap();
+    assert!(client.output(&url, 0).await.unwrap().is_none());
+    let stream = client.output(&url, 0).await.unwrap().unwrap();
     let pieces: Vec<_> = stream.map(|piece| piece.unwrap().to_vec()).collect().await;
     assert_eq!(pieces.concat(), b"-----> Building");
 }

@@ -77,6 +77,31 @@ fn at(path: &str) -> String {
 }
 
 impl AppJson {
+    /// What holds in an environment such as `test`: what it says itself takes the place of what is said
+    /// for all; of scripts, each by itself.
+    #[must_use]
+    pub fn in_environment(mut self, name: &str) -> Self {
+        fn either<T: Default + PartialEq>(own: T, general: T) -> T {
+            if own == T::default() { general } else { own }
+        }
+        let Some(own) = self.environments.remove(name) else { return self };
+        let scripts = Scripts {
+            postdeploy: own.scripts.postdeploy.or(self.scripts.postdeploy),
+            pr_predestroy: own.scripts.pr_predestroy.or(self.scripts.pr_predestroy),
+            test_setup: own.scripts.test_setup.or(self.scripts.test_setup),
+            test: own.scripts.test.or(self.scripts.test),
+        };
+        Self {
+            stack: own.stack.or(self.stack),
+            buildpacks: either(own.buildpacks, self.buildpacks),
+            env: either(own.env, self.env),
+            addons: either(own.addons, self.addons),
+            formation: either(own.formation, self.formation),
+            scripts,
+            ..self
+        }
+    }
+
     /// Reads a file's text.
     pub fn parse(text: &str) -> Result<Parsed, AppJsonError> {
         let text = text.trim_start_matches('\u{feff}');

@@ -1,6 +1,6 @@
 //! Builds: from source to slug.
 
-use crate::{AccountId, AppId, BuildId, BuildpackRef, Digest, ReleaseId, SlugId, SourceId};
+use crate::{AccountId, AppId, BuildId, BuildpackRef, ConfigVars, Digest, ReleaseId, SlugId, SourceId};
 use jiff::Timestamp;
 
 /// Where a build stands. `Pending` covers waiting and running, as in the Platform API.
@@ -52,12 +52,24 @@ pub struct Build {
     pub slug: Option<SlugId>,
     /// Unguessable part of the output stream's address.
     pub output_key: String,
+    /// Of a build whose app is tested, and not released.
+    pub test: Option<TestBuild>,
     /// Set when somebody asked for the build to end.
     pub cancel_requested: bool,
     /// When a builder took the build up; `None` while it waits.
     pub started_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+/// What a build has besides whose app is tested.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TestBuild {
+    /// The environment that the tests are given besides that of the app's files.
+    pub env: ConfigVars,
+    pub branch: Option<String>,
+    /// What the tests ended with; `None` until then, and if they did not run.
+    pub exit_code: Option<i32>,
 }
 
 /// A place to upload a source tarball to, and what was uploaded.

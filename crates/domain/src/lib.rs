@@ -29,7 +29,7 @@ pub use addon::{Addon, AddonState, Attachment, Credential, Errand, ErrandKind, I
 pub use app::{App, BuildpackRef, Chore, ChoreKind, Collaborator, Domain, Drain};
 pub use app_json::AppJson;
 pub use app_setup::{AppSetup, SetupOverrides, SetupPlan, SetupStatus};
-pub use build::{Build, BuildStatus, Source};
+pub use build::{Build, BuildStatus, Source, TestBuild};
 pub use continuity::{Archive, Origin, OriginKind};
 pub use database::{DatabaseAccess, DatabaseFigures};
 pub use digest::Digest;

@@ -2,7 +2,8 @@
 //!
 //! A build is a row that waits. A loop takes it up under a lease ([`lease`]), prolongs the lease while
 //! it works, and ends it with [`finish()`], which writes the build's end, the slug and the release in one
-//! transaction: a build never succeeds without its release, nor the other way round.
+//! transaction: a build never succeeds without its release, nor the other way round. Builds whose app is
+//! tested are rows like these, and make no release ([`crate::test_builds`]).
 
 mod finish;
 
@@ -83,7 +84,7 @@ pub async fn create_from_blob(
     insert(ops, write, actor, app, build).await
 }
 
-/// An app's builds, oldest first.
+/// An app's builds, oldest first; those for tests are not among them.
 pub async fn list(ops: &Ops, actor: &Actor, app: &str) -> Result<Vec<BuildInfo>> {
     let mut tx = ops.store().read().await?;
     let app = access::read(&mut tx, actor, app).await?;
@@ -108,6 +109,17 @@ pub async fn cancel(ops: &Ops, actor: &Actor, app: &str, identity: &str) -> Resu
     let mut write = ops.store().write().await?;
     let app = access::write(&mut write, actor, app).await?;
     let build = find(&mut write, &app, identity).await?;
+    end(ops, write, actor, app, build).await
+}
+
+/// Asks for a build of either kind to end.
+pub(crate) async fn end(
+    ops: &Ops,
+    mut write: Write,
+    actor: &Actor,
+    app: App,
+    build: Build,
+) -> Result<BuildInfo> {
     if build.status != BuildStatus::Pending {
         return Err(Error::invalid(format!("This build has {} already.", build.status.as_str())));
     }
@@ -116,9 +128,10 @@ pub async fn cancel(ops: &Ops, actor: &Actor, app: &str, identity: &str) -> Resu
     if build.started_at.is_none() {
         store::builds::finish(&mut write, build.id, BuildStatus::Failed, None, now).await?;
     }
-    let build = find(&mut write, &app, identity).await?;
+    let build = store::builds::by_id(&mut write, build.id).await?.ok_or_else(|| Error::not_found("build"))?;
+    let what = if build.test.is_some() { "Tests canceled" } else { "Build canceled" };
     let info = describe(&mut write, &app, build).await?;
-    let line = text::by(&actor.account, "Build canceled");
+    let line = text::by(&actor.account, what);
     ops.commit(write, app.id, vec![line]).await?;
     Ok(info)
 }
@@ -160,13 +173,17 @@ pub async fn set_source(ops: &Ops, id: BuildId, source: Digest) -> Result<()> {
     Ok(write.commit().await?)
 }
 
-/// Forgets an app's builds that have ended, but for the `keep` newest. Returns which, so that their
+/// Forgets an app's builds that have ended, but for the `keep` newest of each kind. Returns which, so that their
 /// output can be cleared away. Called by the loop that clears away.
 pub async fn forget_old(ops: &Ops, app: AppId, keep: usize) -> Result<Vec<BuildId>> {
     let mut write = ops.store().write().await?;
-    let builds = store::builds::list(&mut write, app).await?;
-    let ended = builds.iter().rev().filter(|build| build.status != BuildStatus::Pending);
-    let old: Vec<_> = ended.skip(keep).map(|build| build.id).collect();
+    let mut old = Vec::new();
+    for builds in
+        [store::builds::list(&mut write, app).await?, store::builds::list_tests(&mut write, app).await?]
+    {
+        let ended = builds.iter().rev().filter(|build| build.status != BuildStatus::Pending);
+        old.extend(ended.skip(keep).map(|build| build.id));
+    }
     for id in &old {
         store::builds::delete(&mut write, *id).await?;
     }
@@ -194,6 +211,7 @@ pub(crate) fn blank(ops: &Ops, app: &App, user: &Account, source_url: String) ->
         release: None,
         slug: None,
         output_key: random::key(),
+        test: None,
         cancel_requested: false,
         started_at: None,
         created_at: now,
@@ -201,7 +219,14 @@ pub(crate) fn blank(ops: &Ops, app: &App, user: &Account, source_url: String) ->
     }
 }
 
-async fn insert(ops: &Ops, mut write: Write, actor: &Actor, app: App, build: Build) -> Result<BuildInfo> {
+/// Adds a build of either kind.
+pub(crate) async fn insert(
+    ops: &Ops,
+    mut write: Write,
+    actor: &Actor,
+    app: App,
+    build: Build,
+) -> Result<BuildInfo> {
     for (what, text) in [
         ("Source version", &build.source_version),
         ("Source version description", &build.source_version_description),
@@ -218,8 +243,9 @@ async fn insert(ops: &Ops, mut write: Write, actor: &Actor, app: App, build: Bui
         )));
     }
     store::builds::insert(&mut write, &build).await?;
+    let what = if build.test.is_some() { "Tests started" } else { "Build started" };
     let info = describe(&mut write, &app, build).await?;
-    let line = text::by(&actor.account, "Build started");
+    let line = text::by(&actor.account, what);
     ops.commit(write, app.id, vec![line]).await?;
     Ok(info)
 }
@@ -250,13 +276,19 @@ pub(crate) async fn uploaded_source(
 }
 
 async fn find(tx: &mut Tx, app: &App, identity: &str) -> Result<Build> {
-    let build = match identity.parse() {
-        Ok(id) => store::builds::by_id(tx, id).await?.filter(|build| build.app == app.id),
-        Err(_) => None,
-    };
+    let build = by_identity(tx, app, identity).await?.filter(|build| build.test.is_none());
     build.ok_or_else(|| Error::not_found("build"))
 }
 
-async fn describe(tx: &mut Tx, app: &App, build: Build) -> Result<BuildInfo> {
+/// A build of either kind.
+pub(crate) async fn by_identity(tx: &mut Tx, app: &App, identity: &str) -> Result<Option<Build>> {
+    Ok(match identity.parse() {
+        Ok(id) => store::builds::by_id(tx, id).await?.filter(|build| build.app == app.id),
+        Err(_) => None,
+    })
+}
+
+/// A build with what the API tells about it.
+pub(crate) async fn describe(tx: &mut Tx, app: &App, build: Build) -> Result<BuildInfo> {
     Ok(BuildInfo { app: app.into(), user: accounts::mention(tx, build.user).await?, build })
 }

@@ -37,6 +37,7 @@ pub mod sessions;
 pub mod slugs;
 pub mod sources;
 pub mod stacks;
+pub mod test_builds;
 pub mod transfers;
 
 mod access;

@@ -3,6 +3,8 @@
 //! A build that was cut off by the end of the server is begun again; its output goes on in the same
 //! file. Only its end, written with the slug and the release in one transaction, is final.
 
+mod made;
+
 use crate::bases::OfAccount;
 use crate::driver::{Loop, Nudge, Turn};
 use crate::error::{Error, Result, chain};
@@ -10,13 +12,12 @@ use crate::fetch::fetch;
 use crate::output::{OutputId, OutputWriter, Outputs};
 use crate::{Build as Carry, Settings};
 use async_trait::async_trait;
-use builder::{BuildOutcome, BuildRequest, Output};
+use builder::{BuildRequest, Output, TestRun};
 use domain::{Build, BuildId, BuildStatus, BuildpackRef, Digest};
 use image::ImageStore;
 use jiff::SignedDuration;
 use ops::Ops;
-use ops::builds::{Finished, Outcome, Success};
-use ops::registry::{Built, NewManifest};
+use ops::builds::{Finished, Outcome};
 use planner::builds::{Waiting, pick};
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
@@ -182,24 +183,12 @@ impl Worker {
         let mut writer = self.outputs.writer(id).await.map_err(Error::io("open a build's output"))?;
         let outcome = if attempt > ATTEMPTS {
             say(&mut writer, " !     The server ended during this build again and again. Giving up.").await?;
-            None
+            Outcome::Failed
         } else {
             if attempt > 1 {
                 say(&mut writer, "-----> The server was restarted, building again").await?;
             }
             self.build(&build, cancel, &mut writer).await?
-        };
-        let outcome = match outcome {
-            Some(made) => {
-                let images = self.images.clone();
-                let looked = tokio::task::spawn_blocking(move || {
-                    let built = built(&images, &made)?;
-                    Ok::<_, Error>(success(made, built))
-                });
-                let success = looked.await.map_err(|error| Error::Panic(error.to_string()))??;
-                Outcome::Succeeded(Box::new(success))
-            }
-            None => Outcome::Failed,
         };
         if let Some(finished) = ops::builds::finish(&self.ops, build.id, outcome).await? {
             self.say_launching(&finished, &mut writer).await?;
@@ -208,40 +197,33 @@ impl Worker {
         self.outputs.finish(id).await.map_err(Error::io("end a build's output"))
     }
 
-    /// Downloads the source if need be and builds it. `None` if the build failed, and its output
-    /// says why.
+    /// Downloads the source if need be and builds it, or tests it. Why that failed is in its output.
     async fn build(
         &self,
         build: &Build,
         cancel: CancellationToken,
         writer: &mut OutputWriter,
-    ) -> Result<Option<BuildOutcome>> {
-        let Some(source) = self.source(build, writer).await? else { return Ok(None) };
+    ) -> Result<Outcome> {
+        let Some(source) = self.source(build, writer).await? else { return Ok(Outcome::Failed) };
         let mut request = self.request(build, source, cancel).await?;
         let by_config = request.config_vars.0.get(BUILDPACK_URL).map(|url| url.trim());
         if let Some(url) = by_config.filter(|url| build.buildpacks.is_empty() && !url.is_empty()) {
             say(writer, DEPRECATED).await?;
             request.buildpacks = vec![BuildpackRef(url.to_owned())];
         }
-        let (sender, mut lines) = mpsc::channel(LINES);
-        let building = self.builder.build(request, Output::new(sender));
-        let writing = async {
-            let (mut result, mut some) = (Ok(()), Vec::new());
-            while lines.recv_many(&mut some, LINES).await > 0 {
-                // A full disk ends the output, not the build; its end is told all the same.
-                if result.is_ok() {
-                    result = say(writer, &some.join("\n")).await;
-                }
-                some.clear();
-            }
-            result
+        let (sender, lines) = mpsc::channel(LINES);
+        let output = Output::new(sender);
+        let Some(test) = &build.test else {
+            let building = self.builder.build(request, output);
+            return match listened(build.id, building, lines, writer).await {
+                Ok(made) => made::outcome(&self.images, made).await,
+                Err(_) => Ok(Outcome::Failed),
+            };
         };
-        let (built, written) = tokio::join!(building, writing);
-        if let Err(error) = written {
-            tracing::warn!(build = %build.id, error = chain(&error), "lost a part of a build's output");
-        }
-        // The builder has told the user.
-        Ok(built.ok())
+        let run = TestRun { id: build.id.0, branch: test.branch.clone() };
+        let testing = self.builder.test(request, run, output);
+        let ended = listened(build.id, testing, lines, writer).await;
+        Ok(ended.map_or(Outcome::Failed, Outcome::Tested))
     }
 
     /// A build with what its app has been given.
@@ -263,7 +245,10 @@ impl Worker {
             source,
             buildpacks,
             stack: build.stack.clone(),
-            config_vars: store::configs::of_app(&mut tx, build.app).await?,
+            config_vars: match &build.test {
+                Some(test) => test.env.clone(),
+                None => store::configs::of_app(&mut tx, build.app).await?,
+            },
             source_version: build.source_version.clone(),
             metadata: if told { metadata(build) } else { BTreeMap::new() },
             request_id: build.id.to_string(),
@@ -331,44 +316,31 @@ fn metadata(build: &Build) -> BTreeMap<String, String> {
     ])
 }
 
+/// Waits for the end of `work`, and writes down what it says meanwhile.
+async fn listened<T>(
+    build: BuildId,
+    work: impl Future<Output = T>,
+    mut lines: mpsc::Receiver<String>,
+    writer: &mut OutputWriter,
+) -> T {
+    let writing = async {
+        let (mut result, mut some) = (Ok(()), Vec::new());
+        while lines.recv_many(&mut some, LINES).await > 0 {
+            // A full disk ends the output, not the build; its end is told all the same.
+            if result.is_ok() {
+                result = say(writer, &some.join("\n")).await;
+            }
+            some.clear();
+        }
+        result
+    };
+    let (ended, written) = tokio::join!(work, writing);
+    if let Err(error) = written {
+        tracing::warn!(%build, error = chain(&error), "lost a part of a build's output");
+    }
+    ended
+}
+
 async fn say(writer: &mut OutputWriter, line: &str) -> Result<()> {
     writer.line(line).await.map_err(Error::io("write a build's output"))
-}
-
-/// The images of a container app, as the registry lists them.
-fn built(images: &ImageStore, made: &BuildOutcome) -> Result<Vec<Built>> {
-    let mut built = Vec::with_capacity(made.images.len());
-    for (process_type, one) in &made.images {
-        let image = images.image(&one.image)?;
-        let mut blobs = vec![(image.config, images.blob_size(&image.config)?)];
-        blobs.extend(image.layers.iter().map(|layer| (layer.digest, layer.size)));
-        let manifest = NewManifest {
-            digest: image.digest,
-            media_type: image::MANIFEST.into(),
-            size: images.blob_size(&image.digest)?,
-            config: Some(image.config),
-            artifact_type: None,
-            subject: None,
-            annotations: BTreeMap::new(),
-            blobs: blobs.iter().map(|(digest, _)| *digest).collect(),
-            manifests: Vec::new(),
-        };
-        built.push(Built { process_type: process_type.clone(), manifest, blobs });
-    }
-    Ok(built)
-}
-
-fn success(made: BuildOutcome, built: Vec<Built>) -> Success {
-    let buildpacks = if made.detected { made.buildpacks } else { Vec::new() };
-    Success {
-        image: made.image,
-        images: made.images,
-        built,
-        checksum: made.checksum,
-        size: made.size,
-        process_types: made.process_types,
-        buildpack_provided_description: Some(made.description),
-        buildpacks: buildpacks.into_iter().map(|used| used.buildpack).collect(),
-        config_vars: made.config_vars,
-    }
 }

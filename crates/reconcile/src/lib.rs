@@ -7,6 +7,7 @@
 //! a kill.
 
 mod bases;
+mod builder_seam;
 mod builds;
 mod collect;
 mod driver;
@@ -30,24 +31,22 @@ mod tests;
 mod transfers;
 mod world;
 
+pub use builder_seam::Build;
 pub use driver::Board;
 pub use error::{Error, Result};
 pub use output::{OutputId, OutputStream, OutputWriter, Outputs};
 pub use shelf::{Shelf, StoreError as ShelfError};
 pub use storage::{Answer, Storage};
 
-use async_trait::async_trait;
-use builder::{AppJsonResult, BuildError, BuildOutcome, BuildRequest, Builder, Output};
 use collect::Collected;
+use domain::DynoId;
 use domain::route::RouteTable;
-use domain::{AppId, Digest, DynoId};
 use driver::{Loop, Nudge, drive};
 use engine::Engine;
 use image::ImageStore;
 use ipnet::IpNet;
 use logs::Logs;
 use ops::Ops;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,70 +64,6 @@ pub trait Routing: Send + Sync + 'static {
     /// Requests that a dyno has not answered yet. Upgraded connections do not count: they may last
     /// for days, and end when their dyno is told to stop.
     fn in_flight(&self, dyno: DynoId) -> usize;
-}
-
-/// Whoever builds.
-#[async_trait]
-pub trait Build: Send + Sync + 'static {
-    /// See [`builder::build`].
-    async fn build(
-        &self,
-        request: BuildRequest,
-        output: Output,
-    ) -> std::result::Result<BuildOutcome, BuildError>;
-
-    /// See [`Builder::app_json`].
-    async fn app_json(&self, source: Digest) -> std::result::Result<Option<AppJsonResult>, BuildError>;
-
-    /// See [`Builder::sweep`].
-    async fn sweep(&self) -> std::result::Result<(), BuildError>;
-
-    /// See [`Builder::purge_cache`].
-    fn purge_cache(&self, app: AppId) -> io::Result<()>;
-
-    /// See [`Builder::service_image`].
-    async fn service_image(&self, packages: &[String]) -> std::result::Result<Digest, BuildError>;
-
-    /// See [`Builder::forget_unused`].
-    fn forget_unused(&self) -> io::Result<()>;
-
-    /// See [`Builder::kept_images`].
-    fn kept_images(&self) -> io::Result<Vec<Digest>>;
-}
-
-#[async_trait]
-impl Build for Builder {
-    async fn build(
-        &self,
-        request: BuildRequest,
-        output: Output,
-    ) -> std::result::Result<BuildOutcome, BuildError> {
-        builder::build(self, request, output).await
-    }
-
-    async fn app_json(&self, source: Digest) -> std::result::Result<Option<AppJsonResult>, BuildError> {
-        Self::app_json(self, source).await
-    }
-
-    async fn sweep(&self) -> std::result::Result<(), BuildError> {
-        Self::sweep(self).await
-    }
-
-    async fn service_image(&self, packages: &[String]) -> std::result::Result<Digest, BuildError> {
-        Self::service_image(self, packages).await
-    }
-
-    fn purge_cache(&self, app: AppId) -> io::Result<()> {
-        Self::purge_cache(self, app)
-    }
-
-    fn forget_unused(&self) -> io::Result<()> {
-        Self::forget_unused(self)
-    }
-
-    fn kept_images(&self) -> io::Result<Vec<Digest>> {
-        Self::kept_images(self)
-    }
 }
 
 /// What an operator can set.

@@ -1,10 +1,10 @@
 //! Builds and the leases under which they run. The address of the source is sealed, for it may carry
-//! a password.
+//! a password, and so is the environment of tests.
 
 use crate::row::{Columns, json_of, micros, text_of};
-use crate::seal::{Place, open, seal};
+use crate::seal::{Place, open, open_map, seal, seal_map};
 use crate::{Result, StoreError, Table, Tx, Write};
-use domain::{AppId, Build, BuildId, BuildStatus, Digest, ReleaseId, SlugId};
+use domain::{AppId, Build, BuildId, BuildStatus, ConfigVars, Digest, ReleaseId, SlugId, TestBuild};
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 
@@ -27,6 +27,26 @@ fn place(row: &str) -> Place<'_> {
     Place { table: "builds", column: "sealed_source_url", row }
 }
 
+fn env_place(row: &str) -> Place<'_> {
+    Place { table: "builds", column: "sealed_test_env", row }
+}
+
+/// The words for what a build is for.
+const SLUG: &str = "slug";
+const TEST: &str = "test";
+
+fn test(tx: &Tx, row: &SqliteRow) -> Result<Option<TestBuild>> {
+    if row.text("purpose")? != TEST {
+        return Ok(None);
+    }
+    let env = match row.bytes_if_any("sealed_test_env")? {
+        Some(sealed) => ConfigVars(open_map(&tx.keys(), env_place(&row.text("id")?), &sealed)?),
+        None => ConfigVars::default(),
+    };
+    let (branch, exit_code) = (row.text_if_any("test_branch")?, row.number_if_any("exit_code")?);
+    Ok(Some(TestBuild { env, branch, exit_code }))
+}
+
 fn build(tx: &Tx, row: &SqliteRow) -> Result<Build> {
     let sealed = row.bytes_if_any("sealed_source_url")?.unwrap_or_default();
     let url = open(&tx.keys(), place(&row.text("id")?), &sealed)?;
@@ -46,6 +66,7 @@ fn build(tx: &Tx, row: &SqliteRow) -> Result<Build> {
         release: row.parsed_if_any("release_id")?,
         slug: row.parsed_if_any("slug_id")?,
         output_key: row.text("output_key")?,
+        test: test(tx, row)?,
         cancel_requested: row.flag("cancel_requested")?,
         started_at: row.time_if_any("started_at")?,
         created_at: row.time("created_at")?,
@@ -58,11 +79,15 @@ pub async fn insert(write: &mut Write, build: &Build) -> Result<()> {
     write.touch(Table::Builds);
     let id = build.id.to_string();
     let sealed = seal(&write.keys(), place(&id), build.source_url.as_bytes())?;
+    let test = build.test.as_ref();
+    let env = test.map(|test| seal_map(&write.keys(), env_place(&id), &test.env.0)).transpose()?;
     sqlx::query(
         "INSERT INTO builds (id, app_id, user_id, status, source, sealed_source_url, source_checksum,
                              source_version, source_version_description, buildpacks, stack, release_id,
-                             slug_id, output_key, cancel_requested, started_at, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+                             slug_id, output_key, cancel_requested, started_at, created_at, updated_at,
+                             purpose, sealed_test_env, test_branch, exit_code)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+                 $22)",
     )
     .bind(&id)
     .bind(build.app.to_string())
@@ -82,6 +107,10 @@ pub async fn insert(write: &mut Write, build: &Build) -> Result<()> {
     .bind(build.started_at.map(micros))
     .bind(micros(build.created_at))
     .bind(micros(build.updated_at))
+    .bind(if test.is_some() { TEST } else { SLUG })
+    .bind(env)
+    .bind(test.and_then(|test| test.branch.clone()))
+    .bind(test.and_then(|test| test.exit_code))
     .execute(write.sql())
     .await?;
     Ok(())
@@ -142,7 +171,7 @@ pub async fn request_cancel(write: &mut Write, id: BuildId, now: Timestamp) -> R
     Ok(())
 }
 
-/// Ends a pending build; its source is needed no more. False if it had ended already.
+/// Ends a pending build; its source and the environment of its tests are needed no more. False if it had ended already.
 pub async fn finish(
     write: &mut Write,
     id: BuildId,
@@ -153,7 +182,7 @@ pub async fn finish(
     write.touch(Table::Builds);
     let done = sqlx::query(
         "UPDATE builds SET status = $2, release_id = $3, slug_id = $4, lease_owner = NULL, lease_until = NULL,
-                updated_at = $5
+                sealed_test_env = NULL, updated_at = $5
          WHERE id = $1 AND status = 'pending'",
     )
     .bind(id.to_string())
@@ -164,6 +193,17 @@ pub async fn finish(
     .execute(write.sql())
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Records what the tests of a build ended with.
+pub async fn set_exit_code(write: &mut Write, id: BuildId, code: i32) -> Result<()> {
+    write.touch(Table::Builds);
+    sqlx::query("UPDATE builds SET exit_code = $2 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(code)
+        .execute(write.sql())
+        .await?;
+    Ok(())
 }
 
 /// Forgets a build that has ended.
@@ -201,10 +241,20 @@ pub async fn by_output_key(tx: &mut Tx, key: &str) -> Result<Option<Build>> {
     row.map(|row| build(tx, &row)).transpose()
 }
 
-/// One app's, oldest first.
+/// One app's builds for releases, oldest first.
 pub async fn list(tx: &mut Tx, app: AppId) -> Result<Vec<Build>> {
-    let rows = sqlx::query("SELECT * FROM builds WHERE app_id = $1 ORDER BY created_at, id")
+    list_of(tx, app, SLUG).await
+}
+
+/// One app's builds for tests, oldest first.
+pub async fn list_tests(tx: &mut Tx, app: AppId) -> Result<Vec<Build>> {
+    list_of(tx, app, TEST).await
+}
+
+async fn list_of(tx: &mut Tx, app: AppId, purpose: &str) -> Result<Vec<Build>> {
+    let rows = sqlx::query("SELECT * FROM builds WHERE app_id = $1 AND purpose = $2 ORDER BY created_at, id")
         .bind(app.to_string())
+        .bind(purpose)
         .fetch_all(tx.sql())
         .await?;
     rows.iter().map(|row| build(tx, row)).collect()

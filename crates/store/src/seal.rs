@@ -133,6 +133,7 @@ const SEALED_COLUMNS: &[SealedColumn] = sealed_columns![
     "meta"."value" by "name",
     "configs"."sealed_vars" by "id",
     "builds"."sealed_source_url" by "id",
+    "builds"."sealed_test_env" by "id",
     "app_setups"."sealed_source_url" by "id",
     "app_setups"."sealed_overrides" by "id",
     "dynos"."sealed_env" by "id",

@@ -39,6 +39,7 @@ pub mod session;
 pub mod slug;
 pub mod source;
 pub mod status;
+pub mod test_build;
 pub mod time;
 
 pub use error::Error;

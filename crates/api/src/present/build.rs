@@ -1,7 +1,7 @@
 //! Sources, builds and slugs.
 
 use super::Addresses;
-use domain::{BuildpackRef, Slug, Source};
+use domain::{Build, BuildStatus, BuildpackRef, Slug, Source};
 use ops::builds::BuildInfo;
 use wire::IdRef;
 
@@ -13,16 +13,43 @@ pub(crate) fn build(addresses: &Addresses<'_>, info: &BuildInfo) -> wire::build:
         buildpacks: (!build.buildpacks.is_empty()).then(|| build.buildpacks.iter().map(buildpack).collect()),
         labs: serde_json::Map::new(),
         output_stream_url: addresses.api(&format!("/streams/builds/{}", build.output_key)),
-        source_blob: wire::build::SourceBlob {
-            url: build.source_url.clone(),
-            checksum: build.source_checksum.clone(),
-            version: build.source_version.clone(),
-            version_description: build.source_version_description.clone(),
-        },
+        source_blob: source_blob(build),
         release: build.release.map(|id| IdRef { id: id.0 }),
         slug: build.slug.map(|id| IdRef { id: id.0 }),
         stack: build.stack.clone(),
         status: build.status.as_str().into(),
+        user: super::user_ref(user),
+        created_at: build.created_at.into(),
+        updated_at: build.updated_at.into(),
+    }
+}
+
+fn source_blob(build: &Build) -> wire::build::SourceBlob {
+    wire::build::SourceBlob {
+        url: build.source_url.clone(),
+        checksum: build.source_checksum.clone(),
+        version: build.source_version.clone(),
+        version_description: build.source_version_description.clone(),
+    }
+}
+
+pub(crate) fn test_build(addresses: &Addresses<'_>, info: &BuildInfo) -> wire::test_build::TestBuild {
+    let BuildInfo { build, user, .. } = info;
+    let exit_code = build.test.as_ref().and_then(|test| test.exit_code);
+    let status = match build.status {
+        BuildStatus::Failed if build.cancel_requested => "cancelled",
+        BuildStatus::Failed if exit_code.is_none() => "errored",
+        status => status.as_str(),
+    };
+    wire::test_build::TestBuild {
+        id: build.id.0,
+        app: IdRef { id: build.app.0 },
+        branch: build.test.as_ref().and_then(|test| test.branch.clone()),
+        exit_code,
+        output_stream_url: addresses.api(&format!("/streams/builds/{}", build.output_key)),
+        source_blob: source_blob(build),
+        stack: build.stack.clone(),
+        status: status.into(),
         user: super::user_ref(user),
         created_at: build.created_at.into(),
         updated_at: build.updated_at.into(),

@@ -5,11 +5,12 @@ use crate::output::Output;
 use crate::packages::{self, Packages};
 use crate::stack::{self, Stack};
 use crate::work::Work;
-use crate::{BuildError, BuildRequest, Builder};
+use crate::{BuildError, BuildRequest, Builder, TestRun, cache};
 use domain::Digest;
 use engine::Mount;
 use image::{ImageSpec, Layer, Pin};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// What a group of buildpacks works with.
 pub(crate) struct Context<'a> {
@@ -39,6 +40,14 @@ pub(crate) struct Context<'a> {
     exports: usize,
     /// Keeps images that nothing refers to yet.
     pub(crate) pins: Vec<Pin>,
+    /// Of a build that is tested: the run of its tests.
+    pub(crate) test: Option<&'a TestRun>,
+    /// Layers that tests have besides the app: what programs of the build keep, and what they compiled.
+    pub(crate) test_layers: Vec<Layer>,
+    /// What their programs are told besides, as those of the build were.
+    pub(crate) test_env: BTreeMap<String, String>,
+    /// What containers are given of the host that is no part of a build's directory.
+    pub(crate) mounts: Vec<Mount>,
 }
 
 impl<'a> Context<'a> {
@@ -68,6 +77,10 @@ impl<'a> Context<'a> {
             source_time: 0,
             exports: 0,
             pins: Vec::new(),
+            test: None,
+            test_layers: Vec::new(),
+            test_env: BTreeMap::new(),
+            mounts: Vec::new(),
         }
     }
 
@@ -100,7 +113,15 @@ impl<'a> Context<'a> {
         env.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
         // Megabytes, beyond which nothing of a kept directory is kept.
         env.insert("KIGO_CACHE_LIMIT".into(), (self.builder.settings.cache_limit >> 20).to_string());
+        // Whether the app is to be tested, and needs what its tests do.
+        env.insert("KIGO_TEST".into(), u8::from(self.test.is_some()).to_string());
         env
+    }
+
+    /// Where what builds keep of this app is written down.
+    pub(crate) fn cache(&self) -> PathBuf {
+        let of = if self.test.is_some() { cache::of_tests } else { cache::of_app };
+        of(&self.builder.data, self.request.app)
     }
 
     /// The image for a build container: the stack, the Debian packages and the layers so far, and

@@ -1,6 +1,7 @@
 //! Builds on an engine whose containers do what a script says: what happens around the container.
 
 mod directories;
+mod testing;
 mod waiting;
 
 use super::*;

@@ -57,7 +57,7 @@ impl Directory {
         key: impl Into<String>,
     ) -> Result<Self, BuildError> {
         let (builder, key) = (context.builder, key.into());
-        let record = Record::read(&builder.data, context.request.app, name, &key);
+        let record = Record::read(&context.cache(), name, &key);
         let found = record.and_then(|record| Some((record.layers(&builder.images)?, record.bytes)));
         let (layers, bytes) = match found {
             Some(found) => found,
@@ -102,10 +102,14 @@ impl Directory {
     ) -> Result<Option<Kept>, BuildError> {
         let whole = ended.told(&format!("cache.{}", self.name))?.as_deref() != Some("added");
         if whole && ended.is_refused(self.name) {
+            context.test_layers.extend(self.layers);
             // It would be too large the next time as well.
             return Ok(Some(Kept { name: self.name, record: Record::of_key(&self.key) }));
         }
-        let Some((tree, sent)) = ended.sized_tree(self.name) else { return Ok(None) };
+        let Some((tree, sent)) = ended.sized_tree(self.name) else {
+            context.test_layers.extend(self.layers);
+            return Ok(None);
+        };
         let times = match self.times {
             Times::Source => Some(context.source_time),
             Times::Never => Some(NEVER),
@@ -114,6 +118,7 @@ impl Directory {
         let new = pack_tree(context.builder, tree, &prefix(self.name), times).await?;
         let (mut layers, bytes) = if whole { (Vec::new(), 0) } else { (self.layers, self.bytes) };
         layers.push(new);
+        context.test_layers.extend(layers.iter().copied());
         let image = context.put_image(&ImageSpec { layers, ..ImageSpec::default() })?;
         let record = Record { bytes: bytes.saturating_add(sent), ..Record::of_image(&self.key, image) };
         Ok(Some(Kept { name: self.name, record }))

@@ -22,7 +22,7 @@ impl Installed {
     pub(crate) fn find(context: &Context<'_>, name: &'static str, key: Option<String>) -> Self {
         let builder = context.builder;
         let found = key.as_ref().and_then(|key| {
-            let record = Record::read(&builder.data, context.request.app, name, key)?;
+            let record = Record::read(&context.cache(), name, key)?;
             record.layers(&builder.images)?.first().copied()
         });
         Self { name, key, found, like: None }
@@ -33,7 +33,7 @@ impl Installed {
     pub(crate) fn or_like(mut self, context: &Context<'_>, family: &str) -> Self {
         let builder = context.builder;
         if self.found.is_none() {
-            let record = Record::read_any(&builder.data, context.request.app, self.name);
+            let record = Record::read_any(&context.cache(), self.name);
             let record = record.filter(|record| record.key.starts_with(family));
             self.like = record.and_then(|record| record.layers(&builder.images)?.first().copied());
         }

@@ -50,8 +50,8 @@ struct Told {
 impl Restored {
     /// Looks for what the app's last build left on this stack.
     pub(crate) fn find(context: &Context<'_>) -> Self {
-        let (builder, app) = (context.builder, context.request.app);
-        let record = Record::read_any(&builder.data, app, NAME);
+        let builder = context.builder;
+        let record = Record::read_any(&context.cache(), NAME);
         let Some(record) = record.filter(|record| record.key == context.stack.name) else {
             return Self::default();
         };

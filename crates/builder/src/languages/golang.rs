@@ -54,6 +54,7 @@ pub(crate) async fn compile(context: &mut Context<'_>) -> Result<Compiled, Build
     }
     let toolchain = Toolchain::install(context, &asked).await?;
     let standard = toolchain.standard_library(context).await?;
+    context.test_layers.push(standard);
     context.build_packages.extend(toolchain.packages.iter().cloned());
     context.build_layers.extend(toolchain.layer);
 

@@ -95,6 +95,7 @@ pub(crate) async fn run(context: &mut Context<'_>, program: Program<'_>) -> Resu
     let mut env = context.env(&context.build_directory());
     // Not the build directory: what programs leave in their home is no part of the app.
     env.insert("HOME".into(), if context.alone { "/tmp/home".into() } else { "/app".into() });
+    context.test_env.extend(program.env.iter().cloned());
     env.extend(program.env);
     env.extend(program.directories.iter().map(Directory::plan));
     let pipes = [Pipe::tree("app", context.builder.settings.limits.disk)];

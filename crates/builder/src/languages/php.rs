@@ -73,6 +73,7 @@ fn key(context: &Context<'_>, base: &str, app: &App, platform: &Platform) -> Str
             hash.update(format!("{name} {} {value}\n", value.len()));
         }
     }
+    hash.update(if context.test.is_some() { "development" } else { "" });
     hash.update(&app.inputs);
     format!("{base} {}", hex::encode(hash.finalize()))
 }

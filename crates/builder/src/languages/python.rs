@@ -61,8 +61,9 @@ pub(crate) fn detect(tree: &Path) -> bool {
 pub(crate) async fn compile(context: &mut Context<'_>) -> Result<Compiled, BuildError> {
     prepare(context).await?;
     let tree = context.work.source();
-    let app = blocking(move || App::determine(&tree).map_err(failed)).await?;
-    let last = Record::read_any(&context.builder.data, context.request.app, LAST);
+    let tested = context.test.is_some();
+    let app = blocking(move || App::determine(&tree, tested).map_err(failed)).await?;
+    let last = Record::read_any(&context.cache(), LAST);
     let last = last.and_then(|record| Series::parse(&record.key));
     let version = Version::resolve(&app, &context.stack, last).map_err(failed)?;
     version.tell(&app, context.output).await;

@@ -51,6 +51,10 @@ pub(crate) async fn compile(context: &mut Context<'_>) -> Result<Compiled, Build
     app.warn(context.output).await;
     let more = gems::packages(&app.lockfile);
     context.build_packages.extend(version.runtime.build.iter().cloned().chain(more.build));
+    if context.test.is_some() {
+        // Tests run where the app is built.
+        context.build_packages.extend(more.run.iter().cloned());
+    }
     context.run_packages.extend(version.runtime.run.iter().cloned().chain(more.run));
 
     let base = format!("{RECIPE} {} ruby {}", context.stack.build, version.runtime.version);

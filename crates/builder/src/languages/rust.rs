@@ -106,6 +106,7 @@ async fn run(
         ("KIGO_RUST_DIESEL".into(), flag(app.installs_diesel)),
         ("KIGO_RUST_DIESEL_FLAGS".into(), app.diesel_flags.clone()),
     ]);
+    context.test_env.insert("KIGO_RUST_PATH".into(), app.path.clone());
     let phase = Phase {
         image,
         script: "rust.sh",

@@ -48,6 +48,7 @@ async fn run(context: &mut Context<'_>, app: &App, directories: &[Directory]) ->
         script: "scala.sh",
         files: &[
             ("scala.sh", include_str!("scala/build.sh")),
+            ("scala-sbt.sh", include_str!("scala/sbt.sh")),
             ("scala-profile.sh", include_str!("scala/profile.sh")),
             ("scala-global.sbt", include_str!("scala/global.sbt")),
         ],

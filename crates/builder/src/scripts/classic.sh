@@ -1,4 +1,5 @@
-# Runs the classic buildpacks /kigo/buildpacks/<number> of $KIGO_BUILDPACKS on $BUILD_DIR, by Heroku's Buildpack API.
+# Runs the classic buildpacks /kigo/buildpacks/<number> of $KIGO_BUILDPACKS on $BUILD_DIR, by Heroku's Buildpack API,
+# and for tests by its Testpack API.
 
 . /kigo/common.sh
 
@@ -47,7 +48,9 @@ for source in $KIGO_BUILDPACKS; do
             # shellcheck disable=SC1090
             [ -f "$earlier" ] && . "$earlier"
         done
-        exec bin/compile "$BUILD_DIR" "$cache" /kigo/env
+        program=bin/compile
+        [ "$KIGO_TEST" = 0 ] || [ ! -f bin/test-compile ] || program=bin/test-compile
+        exec "$program" "$BUILD_DIR" "$cache" /kigo/env
     )
     status=$?
     report
@@ -56,7 +59,7 @@ for source in $KIGO_BUILDPACKS; do
 
     step release
     rm -f "$result/release"
-    if [ -f bin/release ]; then
+    if [ "$KIGO_TEST" = 0 ] && [ -f bin/release ]; then
         bin/release "$BUILD_DIR" > "$result/release" || exit $?
     fi
     number=$((number + 1))

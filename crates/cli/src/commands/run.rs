@@ -5,7 +5,6 @@ use super::{AppArgs, Context, Ending, Result};
 use crate::terminal;
 use anyhow::bail;
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use wire::dyno;
 
@@ -53,13 +52,8 @@ impl DynoArgs {
     }
 
     pub(crate) fn request(&self, command: String) -> Result<dyno::Create> {
-        let mut env = BTreeMap::new();
-        for pair in self.env.iter().flat_map(|pairs| pairs.split(';')).filter(|pair| !pair.is_empty()) {
-            let Some((key, value)) = pair.split_once('=') else {
-                bail!("{pair} is not of the form KEY=value.");
-            };
-            env.insert(key.to_owned(), Value::from(value));
-        }
+        let env = super::shared::variables(self.env.as_deref())?;
+        let env = env.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
         Ok(dyno::Create {
             command,
             env: Some(env),

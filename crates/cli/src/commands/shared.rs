@@ -6,6 +6,7 @@ use crate::printer::{Action, Printer};
 use anyhow::bail;
 use client::Client;
 use futures_util::StreamExt;
+use std::collections::BTreeMap;
 use wire::app::App;
 use wire::authorization::Authorization;
 use wire::buildpack::BuildpackInstallation;
@@ -91,14 +92,36 @@ pub(crate) async fn require_container_stack(client: &Client, app: &str) -> Resul
 
 /// Copies an output stream until it ends; says whether there was one.
 pub(crate) async fn print_output(context: &Context<'_>, client: &Client, url: &str) -> Result<bool> {
-    let Some(stream) = client.output(url).await? else { return Ok(false) };
+    print_output_from(context, client, url, &mut 0).await
+}
+
+/// The same from this byte on, which is counted up.
+pub(crate) async fn print_output_from(
+    context: &Context<'_>,
+    client: &Client,
+    url: &str,
+    from: &mut u64,
+) -> Result<bool> {
+    let Some(stream) = client.output(url, *from).await? else { return Ok(false) };
     let mut stream = std::pin::pin!(stream);
     while let Some(piece) = stream.next().await {
         // Zero bytes only keep the connection alive.
         let piece: Vec<u8> = piece?.iter().copied().filter(|byte| *byte != 0).collect();
         context.printer.raw(&piece)?;
+        *from += piece.len() as u64;
     }
     Ok(true)
+}
+
+/// What `A=1;B=2` says.
+pub(crate) fn variables(pairs: Option<&str>) -> Result<BTreeMap<String, String>> {
+    let pairs = pairs.unwrap_or_default().split(';').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| match pair.split_once('=') {
+            Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+            None => bail!("{pair} is not of the form KEY=value."),
+        })
+        .collect()
 }
 
 pub(crate) fn show_authorization(printer: &Printer, one: &Authorization, json: bool) -> Result<()> {

@@ -32,6 +32,22 @@ const EVERYTHING: &str = r#"{
 }"#;
 
 #[test]
+fn an_environment_has_its_own_say() {
+    let text = r#"{"env": {"A": "1", "B": "2"}, "buildpacks": [{"url": "heroku/ruby"}],
+        "scripts": {"test-setup": "setup", "test": "all"},
+        "environments": {"test": {"env": {"A": "3"}, "scripts": {"test": "own"}}}}"#;
+    let read = || AppJson::parse(text).unwrap().app_json;
+    let test = read().in_environment("test");
+    assert_eq!(test.env.keys().collect::<Vec<_>>(), ["A"]);
+    assert_eq!(test.env["A"].value.as_deref(), Some("3"));
+    assert_eq!(test.buildpacks[0].url, BuildpackRef("heroku/ruby".into()));
+    let command = |script: Option<Script>| script.map(|script| script.command);
+    assert_eq!(command(test.scripts.test).as_deref(), Some("own"));
+    assert_eq!(command(test.scripts.test_setup).as_deref(), Some("setup"));
+    assert_eq!(read().in_environment("review"), read());
+}
+
+#[test]
 fn reads_every_key() {
     let Parsed { app_json: read, unknown } = AppJson::parse(EVERYTHING).unwrap();
     assert_eq!(unknown, [""; 0]);

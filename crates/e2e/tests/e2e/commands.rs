@@ -291,15 +291,21 @@ echo 'web: the-tool; sleep 1000' > "$1/Procfile""#,
 }
 
 pub(crate) fn classic(server: &Server, name: &str, compile: &str, release: &str) -> Result<Vec<u8>> {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = server.folder(&format!("buildpack-{name}"));
-    std::fs::create_dir_all(folder.join("bin"))?;
-    for (file, text) in [
+    let programs = [
         ("detect", format!("echo {name}")),
         ("compile", compile.to_owned()),
         ("report", format!("echo 'words: report of {name}'")),
         ("release", format!("cat <<'YAML'\n---\n{release}YAML")),
-    ] {
+    ];
+    programs_of(server, name, &programs)
+}
+
+/// The archive of a classic buildpack with these programs, which end with their first failure.
+pub(crate) fn programs_of(server: &Server, name: &str, programs: &[(&str, String)]) -> Result<Vec<u8>> {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = server.folder(&format!("buildpack-{name}"));
+    std::fs::create_dir_all(folder.join("bin"))?;
+    for (file, text) in programs {
         let path = folder.join("bin").join(file);
         std::fs::write(&path, format!("#!/usr/bin/env bash\nset -e\n{text}\n"))?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;

@@ -21,6 +21,7 @@ mod pg;
 mod redis;
 mod registry;
 mod setups;
+mod testpack;
 mod tour;
 
 use anyhow::Result;
@@ -110,6 +111,8 @@ const SHARED: &[(&str, Shared)] = &[
     ("setups::add_ons_come_first", setups::add_ons_come_first),
     ("setups::what_fails_is_told", setups::what_fails_is_told),
     ("setups::a_push_follows_app_json", setups::a_push_follows_app_json),
+    ("testpack::a_buildpack_with_test_compile_and_test", testpack::a_buildpack_with_test_compile_and_test),
+    ("testpack::built_in_languages", testpack::built_in_languages),
     ("registry::images_are_pushed_released_and_run", registry::images_are_pushed_released_and_run),
     ("registry::hostile_images_are_refused", registry::hostile_images_are_refused),
     ("registry::dockerfiles_are_built", registry::dockerfiles_are_built),

@@ -37,6 +37,8 @@ pub struct Success {
 pub enum Outcome {
     Succeeded(Box<Success>),
     Failed,
+    /// The tests of a build for tests have ended with this status.
+    Tested(i32),
 }
 
 /// A build that has ended, and the release it made.
@@ -71,16 +73,21 @@ pub async fn finish(ops: &Ops, id: BuildId, outcome: Outcome) -> Result<Option<F
             ended = made.last().map(|made| (made.release.id, slug.id));
             BuildStatus::Succeeded
         }
-        Outcome::Succeeded(_) | Outcome::Failed => BuildStatus::Failed,
+        Outcome::Tested(code) if !build.cancel_requested => {
+            store::builds::set_exit_code(&mut write, id, code).await?;
+            if code == 0 { BuildStatus::Succeeded } else { BuildStatus::Failed }
+        }
+        Outcome::Succeeded(_) | Outcome::Tested(_) | Outcome::Failed => BuildStatus::Failed,
     };
     store::builds::finish(&mut write, id, status, ended, ops.now()).await?;
     let result = finished(&mut write, id).await?;
     let mut lines: Vec<_> = made.into_iter().flat_map(|made| made.lines).chain(kept).collect();
+    let (what, place) = if build.test.is_some() { ("Tests", "test-builds") } else { ("Build", "builds") };
     lines.push(if status == BuildStatus::Succeeded {
-        "Build succeeded".into()
+        format!("{what} succeeded")
     } else {
-        let address = format!("{}/apps/{}/builds/{id}", ops.settings().api_origin, app.id);
-        format!("Build failed -- check your build output: {address}")
+        let address = format!("{}/apps/{}/{place}/{id}", ops.settings().api_origin, app.id);
+        format!("{what} failed -- check your build output: {address}")
     });
     ops.commit(write, app.id, lines).await?;
     Ok(Some(result))

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     apps, buildpacks, builds, collaborators, config_vars, domains, drains, dynos, features, formation,
-    releases, slugs, sources,
+    releases, slugs, sources, test_builds,
 };
 use std::future::Future;
 use std::pin::Pin;
@@ -80,6 +80,9 @@ fn intents() -> impl IntoIterator<Item = Intent> {
         "releases::rollback", "admin owner collaborator", |o, a, app| releases::rollback(o, a, app, "3");
         "slugs::create", "admin owner collaborator write", |o, a, app| slugs::create(
             o, a, app, slugs::Create::default());
+        "test_builds::list", "admin owner collaborator read write", |o, a, app| test_builds::list(o, a, app);
+        "test_builds::create", "admin owner collaborator write", |o, a, app| test_builds::create(
+            o, a, app, test_builds::Create { source_url: "https://example.com/x.tgz".into(), ..Default::default() });
         "sources::create", "admin owner collaborator write", |o, a, app| sources::create(o, a, Some(app));
     ]
 }

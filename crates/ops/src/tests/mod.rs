@@ -14,6 +14,7 @@ mod formation;
 mod hangers_on;
 mod registry;
 mod releases;
+mod test_builds;
 mod transfers;
 
 use crate::builds::{Finished, Outcome, Success};

@@ -7,6 +7,7 @@ mod kills;
 mod services;
 mod setups;
 mod storage;
+mod test_builds;
 
 use crate::OutputId;
 use domain::route::Backends;

@@ -47,13 +47,13 @@ impl World {
         let ended =
             container::run(&self.builder, request, &context.work, phase, context.deadline, &output).await;
         let kept = directory.keep(&mut context, &mut ended.unwrap()).await.unwrap();
-        cache::keep(&self.builder.data, request.app, kept.as_slice()).unwrap();
+        cache::keep(&context.cache(), kept.as_slice()).unwrap();
         whole
     }
 
     /// How many layers are kept, and with how many bytes of files.
     fn kept(&self, request: &BuildRequest) -> (usize, u64) {
-        let record = Record::read_any(&self.builder.data, request.app, "cache").unwrap();
+        let record = Record::read_any(&cache::of_app(&self.builder.data, request.app), "cache").unwrap();
         let layers =
             record.images.first().map(|image| self.builder.images.image(image).unwrap().layers.len());
         (layers.unwrap_or_default(), record.bytes)

@@ -82,6 +82,12 @@ indented go install -v "${flags[@]}" $packages || exit $?
 
 run_hook go-post-compile || exit $?
 
+if [ "$KIGO_TEST" = 1 ]; then
+    step tests
+    heading "Fetching what tests need"
+    go list -deps -test ./... > /dev/null || exit $?
+fi
+
 step pack
 heading "Installed the following binaries:"
 binaries | LC_ALL=C comm -13 /tmp/binaries.before - | sed 's/^[^ ]* *//' > /tmp/binaries.new

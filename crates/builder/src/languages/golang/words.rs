@@ -146,6 +146,11 @@ fn step_words(step: &str, status: i32) -> Words {
             above,
             "Fix what it names and push again.",
         ),
+        "tests" => Words::new(
+            "What the tests of this module need could not be fetched.",
+            above,
+            "If go.mod or go.sum are out of step, run `go mod tidy` and commit what it changes.",
+        ),
         "install" => Words::new(
             "The app could not be compiled.",
             above,
@@ -177,7 +182,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_failure_tells_what_to_do() {
-        let steps = ["bin", "packages", "go-pre-compile", "install", "go-post-compile", "pack"];
+        let steps = ["bin", "packages", "go-pre-compile", "install", "go-post-compile", "tests", "pack"];
         let steps = steps.map(|step| GoError::Step { step: step.into(), status: 1 });
         let debian = || vec!["1.24".to_owned(), "1.25".to_owned()];
         let others = [

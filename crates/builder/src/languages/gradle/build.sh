@@ -65,6 +65,7 @@ step daemon
 framework=
 write_settings || exit 1
 inspect || exit 1
+[ "$KIGO_TEST" = 0 ] || GRADLE_TASK=testClasses
 
 step build
 heading "Executing Gradle"

@@ -85,6 +85,7 @@ export MAVEN_OPTS="-Xmx1024m ${quick[*]}${MAVEN_JAVA_OPTS:+ $MAVEN_JAVA_OPTS} -D
 MAVEN_OPTS+=" -D$log.cli.transfer.Slf4jMavenTransferListener=warn -D$log.cling.transfer.Slf4jMavenTransferListener=warn"
 options=${MAVEN_CUSTOM_OPTS:--DskipTests}
 goals=${MAVEN_CUSTOM_GOALS:-clean dependency:list install}
+[ "$KIGO_TEST" = 0 ] || goals="clean dependency:resolve-plugins test-compile"
 host=()
 [ ! -f /kigo/host/maven-settings.xml ] || host=(-gs /kigo/host/maven-settings.xml)
 heading "Executing Maven"

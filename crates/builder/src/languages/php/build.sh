@@ -18,6 +18,9 @@ export_config_vars
 export COMPOSER_CACHE_DIR=$own_cache COMPOSER_HOME=/tmp/composer COMPOSER_NO_INTERACTION=1 COMPOSER=$KIGO_COMPOSER
 export PHP_INI_SCAN_DIR=":/tmp/php"
 mkdir -p /tmp/php "$COMPOSER_HOME" && cp /kigo/heroku.ini /tmp/php || exit 1
+# Tests need what development does.
+production=(--no-dev)
+[ "$KIGO_TEST" = 0 ] || production=()
 # Nothing is run by Composer before it has installed what it runs.
 [ -s "$COMPOSER" ] || echo '{}' > "$COMPOSER"
 
@@ -40,7 +43,7 @@ if [ "$KIGO_COMPOSER_INSTALLS" = 1 ]; then
         warning "Your '${COMPOSER%.json}.lock' is out of date!" \
             "Versions may be installed that were not meant. Run \`composer update\` and commit it."
     fi
-    indented composer install --no-dev --prefer-dist --optimize-autoloader --no-progress --no-interaction || exit $?
+    indented composer install "${production[@]}" --prefer-dist --optimize-autoloader --no-progress --no-interaction || exit $?
     if [ "$KIGO_SHARE" = 1 ] && [ "$KIGO_INSTALLED" = 0 ] && [ -d "$KIGO_VENDOR" ]; then
         step pack
         send installed "$KIGO_VENDOR" || exit 1
@@ -51,7 +54,7 @@ fi
 if [ "$KIGO_COMPOSER_COMPILES" = 1 ]; then
     step compile
     heading "Running 'composer compile'..."
-    indented composer run-script --no-dev --no-interaction compile || exit $?
+    indented composer run-script "${production[@]}" --no-interaction compile || exit $?
 fi
 
 step pack

@@ -59,8 +59,8 @@ pub(super) struct App {
 }
 
 impl App {
-    /// Reads the app in `tree`. Its pre-compile hook must have run: it may write any of the files.
-    pub(super) fn determine(tree: &Path) -> Result<Self, PythonError> {
+    /// Reads the app in `tree`, which is to be `tested` or not. Its pre-compile hook must have run: it may write any of the files.
+    pub(super) fn determine(tree: &Path, tested: bool) -> Result<Self, PythonError> {
         if tree.join(".heroku/python").symlink_metadata().is_ok() {
             return Err(PythonError::OurDirectory);
         }
@@ -74,7 +74,7 @@ impl App {
         let asked = asked::asked(tree, manager, &read)?;
         let project = dependencies::project(tree)?;
         let constraint = project.as_ref().and_then(Constraint::read);
-        let dependencies = Dependencies::determine(tree, manager, project.as_ref())?;
+        let dependencies = Dependencies::determine(tree, manager, project.as_ref(), tested)?;
         Ok(Self { manager, dependencies, asked, constraint })
     }
 }

@@ -18,6 +18,9 @@ use std::path::{Component, Path, PathBuf};
 const BYTES: u64 = 256 << 20;
 const DEPTH: usize = 64;
 
+/// What pip installs besides for tests, as on Heroku.
+const FOR_TESTS: &str = "requirements-test.txt";
+
 /// The app's packages, as far as a build is concerned.
 #[derive(Debug)]
 pub(super) struct Dependencies {
@@ -34,16 +37,22 @@ pub(super) struct Dependencies {
 }
 
 impl Dependencies {
-    /// Reads what `manager` will read.
+    /// Reads what `manager` will read; of an app that is to be `tested`, also what its tests need.
     pub(super) fn determine(
         tree: &Path,
         manager: Manager,
         project: Option<&toml::Table>,
+        tested: bool,
     ) -> Result<Self, PythonError> {
         let mut inputs = Inputs::new(tree);
         match manager {
-            Manager::Pip => requirements::read(&mut inputs, manager.file())?,
-            Manager::Pipenv => pipenv(&mut inputs)?,
+            Manager::Pip => {
+                requirements::read(&mut inputs, manager.file())?;
+                if tested && inputs.has(FOR_TESTS) {
+                    requirements::read(&mut inputs, FOR_TESTS)?;
+                }
+            }
+            Manager::Pipenv => pipenv(&mut inputs, tested)?,
             Manager::Poetry => poetry(&mut inputs, project)?,
             Manager::Uv => uv(&mut inputs)?,
         }
@@ -250,7 +259,7 @@ fn poetry(inputs: &mut Inputs<'_>, project: Option<&toml::Table>) -> Result<(), 
     Ok(())
 }
 
-fn pipenv(inputs: &mut Inputs<'_>) -> Result<(), PythonError> {
+fn pipenv(inputs: &mut Inputs<'_>, tested: bool) -> Result<(), PythonError> {
     let name = Manager::Pipenv.file();
     let text = inputs.file(name)?.unwrap_or_default();
     let lock: serde_json::Value = serde_json::from_str(&text)
@@ -258,7 +267,9 @@ fn pipenv(inputs: &mut Inputs<'_>) -> Result<(), PythonError> {
     inputs.variables_in(&text);
     let declared = inputs.file("Pipfile")?.unwrap_or_default();
     inputs.variables_in(&declared);
-    for package in lock["default"].as_object().into_iter().flat_map(|packages| packages.values()) {
+    let groups = if tested { &["default", "develop"][..] } else { &["default"] };
+    let groups = groups.iter().filter_map(|group| lock[group].as_object());
+    for package in groups.flat_map(|packages| packages.values()) {
         if let Some(path) = ["path", "file"].into_iter().find_map(|kind| package[kind].as_str())
             && !path.contains("://")
         {

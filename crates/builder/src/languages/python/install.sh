@@ -41,13 +41,23 @@ export_own() {
     esac
 }
 
+# Which packages are installed: those that the app runs with, and for tests also those for development.
+case $KIGO_MANAGER$KIGO_TEST in
+    pip?) groups=(-r requirements.txt) ;;
+    pipenv1) groups=(--dev) ;;
+    poetry0) groups=(--only main) ;;
+    uv0) groups=(--no-default-groups) ;;
+    *) groups=() ;;
+esac
+[ "$KIGO_MANAGER$KIGO_TEST" != pip1 ] || [ ! -f /kigo/source/requirements-test.txt ] || groups+=(-r requirements-test.txt)
+
 # What is done, without options that concern the output or are no choice of the app's.
 shown_command() {
     case $KIGO_MANAGER in
-        pip) echo "pip install -r requirements.txt" ;;
-        pipenv) echo "pipenv install --deploy" ;;
-        poetry) echo "poetry sync --only main" ;;
-        uv) echo "uv sync --locked --no-default-groups" ;;
+        pip) echo "pip install ${groups[*]}" ;;
+        pipenv) echo "pipenv install --deploy${groups[*]:+ ${groups[*]}}" ;;
+        poetry) echo "poetry sync${groups[*]:+ ${groups[*]}}" ;;
+        uv) echo "uv sync --locked${groups[*]:+ ${groups[*]}}" ;;
     esac
 }
 
@@ -55,9 +65,9 @@ shown_command() {
 install_dependencies_of_app() {
     case $KIGO_MANAGER in
         # All at once is quicker, later.
-        pip) pip install --no-compile -r requirements.txt ;;
-        pipenv) pipenv install --deploy ;;
-        poetry) poetry sync --only main --no-root --no-ansi --no-interaction ;;
+        pip) pip install --no-compile "${groups[@]}" ;;
+        pipenv) pipenv install --deploy "${groups[@]}" ;;
+        poetry) poetry sync "${groups[@]}" --no-root --no-ansi --no-interaction ;;
         uv) uv_sync --no-install-project ;;
     esac
 }
@@ -65,13 +75,13 @@ install_dependencies_of_app() {
 # Installs the app itself as a package.
 install_app() {
     case $KIGO_MANAGER in
-        pip) pip install --no-compile -r requirements.txt ;;
+        pip) pip install --no-compile "${groups[@]}" ;;
         poetry) poetry install --only-root --no-ansi --no-interaction ;;
         uv) uv_sync ;;
     esac
 }
 
-uv_sync() { uv sync --locked --no-default-groups --no-progress --color never "$@"; }
+uv_sync() { uv sync --locked "${groups[@]}" --no-progress --color never "$@"; }
 
 # Runs one of these with the settings that it may have.
 with_settings() {

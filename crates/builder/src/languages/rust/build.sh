@@ -25,7 +25,7 @@ ln -s /kigo-cache/cargo/registry /kigo-cache/cargo/git "$CARGO_HOME" || exit 1
 [ ! -f /kigo/host/cargo.toml ] || cp /kigo/host/cargo.toml "$CARGO_HOME/config.toml" || exit 1
 
 # shellcheck disable=SC2086
-compile() { cargo build $flags --message-format=json-render-diagnostics > /tmp/messages; }
+compile() { cargo $verb $flags --message-format=json-render-diagnostics > /tmp/messages; }
 
 # Programs, and libraries that other languages load.
 compiled() {
@@ -45,9 +45,12 @@ else
     step build
     rm -rf target
     (cd "$BUILD_DIR" && python3 /kigo/rust-times.py begin /kigo-cache/target/.kigo-times) || exit 1
-    flags=${KIGO_RUST_FLAGS:---release}
+    flags=${KIGO_RUST_FLAGS:---release} verb=build
+    if [ "$KIGO_TEST" = 1 ]; then
+        flags=--no-run verb=test
+    fi
     case " $flags " in *" --locked "* | *" --frozen "*) ;; *) flags="$flags --locked" ;; esac
-    heading "Running: cargo build $flags"
+    heading "Running: cargo $verb $flags"
     indented compile || exit $?
     (cd "$BUILD_DIR" && python3 /kigo/rust-times.py end /kigo-cache/target/.kigo-times) || exit 1
 

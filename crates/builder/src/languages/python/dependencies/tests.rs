@@ -20,7 +20,7 @@ impl Tree {
 
     fn read(&self, manager: Manager) -> Dependencies {
         let project = project(self.0.path()).unwrap();
-        Dependencies::determine(self.0.path(), manager, project.as_ref()).unwrap()
+        Dependencies::determine(self.0.path(), manager, project.as_ref(), false).unwrap()
     }
 
     /// Whether the hash is another one after each of these changes.
@@ -141,7 +141,7 @@ fn files_that_cannot_be_read_are_told() {
         (Manager::Pipenv, [("Pipfile.lock", "{"), ("Pipfile", "")]),
     ] {
         let tree = Tree::of(&files);
-        let error = Dependencies::determine(tree.0.path(), manager, None).unwrap_err();
+        let error = Dependencies::determine(tree.0.path(), manager, None, false).unwrap_err();
         assert!(
             matches!(&error, PythonError::BadFile { file, .. } if file == manager.file()),
             "{manager:?}: {error:?}"

@@ -23,7 +23,7 @@ fn resolve(files: &[(&str, &str)], last: Option<Series>) -> Result<(String, Orig
     for (name, content) in files {
         std::fs::write(tree.path().join(name), content).unwrap();
     }
-    let app = App::determine(tree.path())?;
+    let app = App::determine(tree.path(), false)?;
     let version = Version::resolve(&app, &stack(), last)?;
     let from = match &version.source {
         Source::Stack(runtime) => format!("{} of the stack", runtime.version),
