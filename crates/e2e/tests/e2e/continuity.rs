@@ -55,7 +55,6 @@ pub(crate) fn rolled_back_and_forked(server: &Server) -> Result<()> {
             "not as it is now"
         );
         orders_that_cannot_be_met(&app)?;
-        failing(&app).await?;
         for app in [&other, &app] {
             app.heroku(&["apps:destroy", "--confirm", &app.name])?.ok()?;
         }
@@ -90,17 +89,38 @@ fn orders_that_cannot_be_met(app: &App<'_>) -> Result<()> {
 }
 
 /// An archive that cannot be written to is told, and does not stop the database.
+pub(crate) fn protected_again(server: &Server) -> Result<()> {
+    run(async {
+        let app = App::create(server, "guard")?;
+        order(&app, "standard-0", "guard-main", &[])?;
+        protected(&app).await?;
+        failing(&app).await?;
+        app.heroku(&["apps:destroy", "--confirm", &app.name])?.ok()?;
+        Ok(())
+    })
+}
+
 async fn failing(app: &App<'_>) -> Result<()> {
     let archive = archive(app, "DATABASE")?;
     let obstacle = archive.join("wal/.new");
     fs::create_dir(&obstacle)?;
     ask(app, "DATABASE", "CREATE TABLE more (body text)")?;
     ask(app, "DATABASE", MORE)?;
-    app.logs_say("Continuous protection of past-main fails").await?;
+    app.logs_say("Continuous protection of guard-main fails").await?;
     app.heroku(&["pg:info", "DATABASE"])?.ok()?.says("Failing:")?;
     fs::remove_dir(&obstacle)?;
     ask(app, "DATABASE", MORE)?;
-    app.logs_say("Continuous protection of past-main works again").await?;
+    app.logs_say("Continuous protection of guard-main works again").await?;
+    // Changes that are given up are made up for by a base backup.
+    let copies = || -> Result<Vec<_>> {
+        fs::read_dir(archive.join("base"))?.map(|entry| Ok(entry?.file_name())).collect()
+    };
+    let before = copies()?;
+    fs::write(archive.join("gap"), "")?;
+    app.logs_say("Continuous protection of guard-main was interrupted").await?;
+    protected(app).await?;
+    let after = copies()?;
+    ensure!(after.len() == 1 && before != after && !archive.join("gap").exists(), "{before:?} {after:?}");
     Ok(())
 }
 

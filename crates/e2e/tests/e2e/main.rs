@@ -48,6 +48,7 @@ const SHARED: &[(&str, Shared)] = &[
     ("pg::every_command", pg::every_command),
     ("backups::made_restored_and_proven", backups::made_restored_and_proven),
     ("continuity::rolled_back_and_forked", continuity::rolled_back_and_forked),
+    ("continuity::protected_again", continuity::protected_again),
     ("continuity::followed", continuity::followed),
     ("commands::every_command_of_the_list", commands::every_command_of_the_list),
     ("commands::login_with_a_password", commands::login_with_a_password),

@@ -72,7 +72,15 @@ impl Loop for Archives {
         let kept = self.kept().await?;
         for (addon, instance) in &kept {
             let path = self.worker.archive(instance.id);
-            let signs = Signs::read(&path).map_err(Error::io("look at an archive"))?;
+            let signs = match Signs::read(&path) {
+                Ok(signs) => signs,
+                Err(error) => {
+                    // What fails for one must not stop the others.
+                    tracing::error!(addon = addon.name, %error, "an archive cannot be looked at");
+                    failing += 1;
+                    continue;
+                }
+            };
             failing += usize::from(signs.failing.is_some());
             let archive = self.note(addon.id, &signs).await?;
             let now = self.worker.ops.now();
