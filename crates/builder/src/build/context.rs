@@ -29,8 +29,6 @@ pub(crate) struct Context<'a> {
     /// Layers that builds start with and no app runs with: toolchains, of this group and earlier
     /// ones.
     pub(crate) build_layers: Vec<Layer>,
-    /// Files of the host's for this group and later ones, besides the working directory.
-    pub(crate) mounts: Vec<Mount>,
     /// Environment for registries and certificates.
     host_env: BTreeMap<String, String>,
     /// Whether this group is all there is, so that the app can be built where it will run.
@@ -71,7 +69,6 @@ impl<'a> Context<'a> {
             run_packages: Packages::new(),
             layers: Vec::new(),
             build_layers: Vec::new(),
-            mounts: Vec::new(),
             host_env,
             alone: false,
             source_time: 0,
