@@ -7,5 +7,6 @@
 pub mod addons;
 pub mod builds;
 pub mod dynos;
+pub mod partners;
 pub mod routes;
 pub mod transfers;
