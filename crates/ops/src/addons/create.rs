@@ -2,13 +2,13 @@
 
 use super::{AddonInfo, with_app};
 use crate::attachments::{self, Wanted};
-use crate::{Actor, Error, Ops, Result, access, text};
+use crate::{Actor, Error, Ops, Result, access, partners, text};
 use addons::{Catalog, Definition, Plan, Running};
 use domain::{
     Account, Addon, AddonId, AddonState, App, Credential, CredentialId, Instance, InstanceId,
     addon::check_addon_name,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 use store::{Table, Write};
@@ -24,6 +24,8 @@ pub struct Create {
     pub attachment: Option<String>,
     /// The app's name, from who knows that an attachment of that name is replaced.
     pub confirm: Option<String>,
+    /// What the service is told; only partners' services take any.
+    pub options: BTreeMap<String, String>,
 }
 
 /// Adds an add-on. It is being provisioned when this returns; [`settled`] waits for it.
@@ -44,7 +46,14 @@ pub(crate) async fn insert(
     app: &mut App,
     input: Create,
 ) -> Result<(Addon, Vec<String>)> {
-    let (service, plan) = plan_of(&ops.settings().catalog, &input.plan)?;
+    let catalog = ops.catalog();
+    let (service, plan) = plan_of(&catalog, &input.plan)?;
+    if let (None, Some(option)) = (&service.contract, input.options.keys().next()) {
+        return Err(Error::invalid(format!(
+            "The option {option} is not known: {} takes no options (followers and forks of databases are not offered).",
+            service.title
+        )));
+    }
     let existing = store::addons::of_app(write, app.id).await?;
     let one = existing.iter().find(|addon| addon.service == service.name && addon.state.is_there());
     if let Some(one) = one.filter(|_| !service.many_per_app) {
@@ -84,6 +93,9 @@ pub(crate) async fn insert(
         created_at: now,
     };
     store::credentials::insert(write, &credential).await?;
+    if service.contract.is_some() {
+        store::resources::put(write, &partners::new_resource(&addon, input.options)).await?;
+    }
     let wanted = Wanted { name: input.attachment, confirm: input.confirm, namespace: None };
     let made = attachments::insert(ops, write, user, app, &addon, wanted).await?;
     let mut lines = vec![text::by(user, format!("Attach {} (@ref:{})", made.attachment.name, addon.name))];
