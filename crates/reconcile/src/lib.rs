@@ -17,6 +17,7 @@ mod lines;
 mod metrics;
 mod output;
 mod own_image;
+mod partners;
 mod releases;
 mod routes;
 mod services;
@@ -136,6 +137,9 @@ pub struct Settings {
     pub data: PathBuf,
     pub dynos: planner::dynos::Settings,
     pub addons: planner::addons::Settings,
+    pub partners: planner::partners::Settings,
+    /// How long a partner may take to answer (Heroku's figure).
+    pub partner_patience: Duration,
     /// Bytes that a dyno may write to its own file system.
     pub dyno_disk: u64,
     /// Builds that run at the same time.
@@ -167,6 +171,8 @@ impl Settings {
             data: data.into(),
             dynos: planner::dynos::Settings::default(),
             addons: planner::addons::Settings::default(),
+            partners: planner::partners::Settings::default(),
+            partner_patience: Duration::from_secs(25),
             dyno_disk: 4 << 30,
             max_builds: 2,
             source_limit: 1 << 30,
@@ -357,6 +363,20 @@ impl Starter {
 
         let nudge = self.nudged_by(&[Table::Addons]);
         self.start(samples, nudge);
+
+        let nudge = self.nudged_by(&[Table::Addons, Table::Partners]);
+        let asking = partners::Partners {
+            worker: partners::Worker {
+                ops: ops.clone(),
+                caller: partners::Caller::new(settings.partner_patience),
+                settings: settings.partners,
+                shutdown: self.shutdown.clone(),
+                busy: Arc::default(),
+            },
+            nudge: nudge.clone(),
+            children: self.children.clone(),
+        };
+        self.start(asking, nudge);
 
         let nudge = self.nudged_by(&[Table::Transfers, Table::Addons]);
         nudge.on(engine.changes(), &self.shutdown);

@@ -3,6 +3,10 @@
 mod garbage;
 mod harness;
 mod kills;
+#[expect(unreachable_pub, reason = "the end-to-end tests use it, too")]
+#[path = "../../../e2e/src/other_side.rs"]
+mod other_side;
+mod partners;
 mod services;
 mod setups;
 mod storage;
