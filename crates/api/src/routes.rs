@@ -3,7 +3,8 @@
 use crate::handlers::{
     account, addon_attachments, addon_services, addon_tunnels, addons, app_features, app_setups, apps,
     authorizations, buildpacks, builds, collaborators, config_vars, data, domains, dynos, empty, formation,
-    keys, log_drains, log_sessions, places, registry, releases, sessions, slugs, sources, status,
+    keys, log_drains, log_sessions, partners, places, registry, releases, sessions, slugs, sources, sso,
+    status,
 };
 use crate::middleware::{accept, auth, cors, etag, once, panics, request_id};
 use crate::{Api, ApiError, Parts, browser_login, gaps, streams, uploads};
@@ -53,6 +54,8 @@ fn open_routes() -> Router<Api> {
         .route("/auth/cli/{id}", get(browser_login::poll))
         .route("/api/v4/current-status", get(status::current))
         .route("/backups/{token}", get(data::transfers::download))
+        .route("/oauth/token", post(partners::token))
+        .route("/sso/{token}", get(sso::visit))
         .route("/buildpacks", get(registry::search))
         .route("/buildpacks/{buildpack}", get(registry::info))
         .route("/buildpacks/{buildpack}/revisions", get(registry::revisions))
@@ -153,6 +156,13 @@ fn addon_routes() -> Router<Api> {
             "/apps/{app}/addons/{addon}",
             get(addons::info_of_app).patch(addons::update).delete(addons::delete),
         )
+        .route("/addons/{addon}/config", get(partners::config).patch(partners::set_config))
+        .route("/addons/{addon}/actions/provision", post(partners::provision))
+        .route("/addons/{addon}/actions/deprovision", post(partners::deprovision))
+        .route("/addons/{addon}/sso", get(sso::info))
+        .route("/apps/{app}/addons/{addon}/sso", get(sso::info_of_app))
+        .route("/partners", get(partners::list).post(partners::register))
+        .route("/partners/{service}", delete(partners::unregister))
         .route("/actions/addons/resolve", post(addons::resolve))
         .route("/addon-attachments", get(addon_attachments::list).post(addon_attachments::create))
         .route(

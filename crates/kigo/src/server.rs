@@ -206,6 +206,7 @@ async fn base(config: &Config, bound: &Bound, certificates: Certificates) -> Res
     };
     let ops = Ops::new(store, settings, Arc::new(AppLogs(logs.clone())));
     ops::domains::refresh_defaults(&ops).await?;
+    ops::partners::load(&ops).await?;
     let engine = Local::open(settings::local_config(config)?, images.clone()).await?;
     for warning in engine.warnings() {
         warn!("{warning}");

@@ -9,7 +9,7 @@ use wire::NamedRef;
 use wire::addon::{Addon, AttachedAddon, Attachment, BillingEntity, Plan, Price, RegionCapability, Service};
 
 pub(crate) fn addon(catalog: &Catalog, info: &AddonInfo) -> Addon {
-    let AddonInfo { addon, app, config_vars } = info;
+    let AddonInfo { addon, app, config_vars, resource } = info;
     let plan = plan_of(catalog, &addon.service, &addon.plan);
     Addon {
         id: addon.id.0,
@@ -24,13 +24,22 @@ pub(crate) fn addon(catalog: &Catalog, info: &AddonInfo) -> Addon {
         config_vars: config_vars.clone(),
         name: addon.name.clone(),
         plan,
-        provider_id: addon.id.to_string(),
-        provision_message: addon.failure.clone().unwrap_or_default(),
+        provider_id: resource
+            .as_ref()
+            .and_then(|resource| resource.provider_id.clone())
+            .unwrap_or_else(|| addon.id.to_string()),
+        provision_message: message(info),
         state: addon.state.shown().into(),
         web_url: None,
         created_at: addon.created_at.into(),
         updated_at: addon.updated_at.into(),
     }
+}
+
+/// Why an add-on is not there, or what its partner says.
+fn message(info: &AddonInfo) -> String {
+    let said = || info.resource.as_ref().and_then(|resource| resource.message.clone());
+    info.addon.failure.clone().or_else(said).unwrap_or_default()
 }
 
 /// `with_plan` and `with_vars` are what `Accept-Inclusion` asks for.
