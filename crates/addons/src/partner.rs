@@ -2,9 +2,12 @@
 //! made of its answers. Sending them is somebody else's business.
 
 use crate::{Contract, Definition};
-use serde::{Deserialize, Serialize};
-use sha1::{Digest, Sha1};
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::fmt;
 use url::Url;
 
 /// What both sides send.
@@ -77,9 +80,35 @@ struct Body {
     #[serde(default)]
     id: Option<Id>,
     #[serde(default)]
-    config: Option<BTreeMap<String, String>>,
+    config: Option<Vars>,
     #[serde(default)]
     log_drain_url: Option<String>,
+}
+
+/// Config vars, each of them once.
+struct Vars(BTreeMap<String, String>);
+
+impl<'de> Deserialize<'de> for Vars {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Each;
+        impl<'de> Visitor<'de> for Each {
+            type Value = Vars;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("config vars")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vars, A::Error> {
+                let mut vars = BTreeMap::new();
+                while let Some((name, value)) = map.next_entry::<String, String>()? {
+                    if vars.contains_key(&name) {
+                        return Err(A::Error::custom(format!("the config var {name:?} is there twice")));
+                    }
+                    vars.insert(name, value);
+                }
+                Ok(Vars(vars))
+            }
+        }
+        from.deserialize_map(Each)
+    }
 }
 
 /// Partners of old have numbers.
@@ -172,7 +201,7 @@ fn read(contract: &Contract, definition: &Definition, answer: &Answer) -> Result
         return Err(Trouble::Broken("the id in its answer is no word of at most 512 characters".into()));
     }
     let config = match body.config {
-        Some(config) => Some(declared(contract, definition, config).map_err(Trouble::Broken)?),
+        Some(Vars(config)) => Some(declared(contract, definition, config).map_err(Trouble::Broken)?),
         None => None,
     };
     let log_drain_url = body.log_drain_url.filter(|_| contract.reads_logs);
@@ -240,6 +269,11 @@ pub fn place(base: &Url, id: &str) -> Url {
 /// What lets a user into a dashboard: a hash of the id, the salt and the time (seconds since 1970).
 pub fn sso_token(id: &str, salt: &str, timestamp: i64) -> String {
     hex::encode(Sha1::digest(format!("{id}:{salt}:{timestamp}").as_bytes()))
+}
+
+/// The same for this user alone.
+pub fn sso_token_of_user(id: &str, salt: &str, timestamp: i64, user: &str, email: &str) -> String {
+    hex::encode(Sha256::digest(format!("{id}:{salt}:{timestamp}:{user}:{email}").as_bytes()))
 }
 
 #[cfg(test)]

@@ -39,6 +39,7 @@ pub mod slugs;
 pub mod sources;
 pub mod stacks;
 pub mod transfers;
+pub mod webhooks;
 
 mod access;
 mod error;

@@ -10,3 +10,4 @@ pub mod dynos;
 pub mod partners;
 pub mod routes;
 pub mod transfers;
+pub mod webhooks;

@@ -5,7 +5,7 @@ mod deliveries;
 mod events;
 mod shadows;
 
-pub use deliveries::{delivery, due, insert_delivery, list_deliveries, pending_of_app, update_delivery};
+pub use deliveries::{delivery, due, insert_delivery, list_deliveries, pending, update_delivery};
 pub use events::{event, insert_event, list_events, next_seq, trim_events};
 pub use shadows::{Shadow, delete_shadow, forget_shadows, put_shadow, shadows};
 

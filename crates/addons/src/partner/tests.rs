@@ -56,6 +56,7 @@ fn what_breaks_the_contract_is_not_used() {
         (200, r#"{"id": "r1", "config": {"MEMO_URL": 7}}"#, "not what is expected"),
         (200, r#"{"id": "r1", "config": {"MEMO_URL": "a\u0000b"}}"#, "a NUL byte"),
         (200, r#"{"id": "r1", "config": []}"#, "not what is expected"),
+        (200, r#"{"id": "r1", "config": {"MEMO_URL": "a", "MEMO_URL": "b"}}"#, "is there twice"),
         (200, r#"{"id": "r1", "id": "r2"}"#, "duplicate field"),
         (200, &long, "at most 32768 are taken"),
         (302, "", "redirects are not followed"),
@@ -109,6 +110,12 @@ fn places_and_tokens() {
     ] {
         assert_eq!(place(&base.parse().expect("an address"), id).as_str(), expected);
     }
-    // As `printf 'r1:salz:1700000000' | sha1sum` says.
-    assert_eq!(sso_token("r1", "salz", 1_700_000_000), "410cf7147612552a291c673566a13c95b4f7f9ff");
+    // Heroku's own example.
+    let token = sso_token("123", "2f97bfa52ca102f8874716e2eb1d3b4920ad0be4", 1_267_597_772);
+    assert_eq!(token, "bb466eb1d6bc345d11072c3cd25c311f21be130d");
+    // As `printf r1:salz:1700000000:u1:ada@example.com | sha256sum` says.
+    assert_eq!(
+        sso_token_of_user("r1", "salz", 1_700_000_000, "u1", "ada@example.com"),
+        "c90ac2e250bfc8c7bd47e102ca365d94811da1838fa85538db052467d214efbd"
+    );
 }

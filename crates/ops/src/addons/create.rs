@@ -104,7 +104,7 @@ pub(crate) async fn insert(
 }
 
 /// Waits until an add-on is not being provisioned any more, or for so long. What is quick to make is
-/// there when its user is told about it.
+/// there when its user is told about it; for a partner that needs time nobody waits.
 pub async fn settled(ops: &Ops, info: AddonInfo, patience: Duration) -> Result<AddonInfo> {
     let mut changes = ops.store().changes_of(Table::Addons);
     let id = info.addon.id;
@@ -113,7 +113,12 @@ pub async fn settled(ops: &Ops, info: AddonInfo, patience: Duration) -> Result<A
             changes.mark_unchanged();
             let mut tx = ops.store().read().await?;
             match store::addons::by_id(&mut tx, id).await? {
-                Some(addon) if addon.state == AddonState::Provisioning => {}
+                Some(addon) if addon.state == AddonState::Provisioning => {
+                    let resource = store::resources::by_addon(&mut tx, id).await?;
+                    if resource.is_some_and(|resource| resource.accepted) {
+                        return with_app(ops, &mut tx, addon).await;
+                    }
+                }
                 Some(addon) => return with_app(ops, &mut tx, addon).await,
                 None => return Err(super::missing()),
             }

@@ -3,8 +3,9 @@
 use super::{find, missing, with_app};
 use crate::{Actor, AppRef, Error, Ops, Permission, Result};
 use ::addons::Contract;
-use ::addons::partner::sso_token;
+use ::addons::partner::{sso_token, sso_token_of_user};
 use domain::Addon;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use store::Tx;
 
@@ -14,7 +15,8 @@ pub struct Sso {
     /// `post` for a form, `get` for a plain address.
     pub method: &'static str,
     pub action: String,
-    pub params: BTreeMap<String, String>,
+    /// Texts, and the time as a number.
+    pub params: BTreeMap<String, Value>,
 }
 
 /// The way in; `app` is where the user comes from. An error if the add-on has no dashboard.
@@ -65,23 +67,25 @@ async fn partner(
     let Some(id) = resource.provider_id else {
         return Err(Error::Conflict(format!("{} is not there yet.", addon.name)));
     };
+    let uuid = addon.id.to_string();
     let app = with_app(ops, tx, addon).await?.app;
-    let timestamp = ops.now().as_second();
-    let token = sso_token(&id, &partner.sso_salt, timestamp);
+    let (salt, timestamp) = (&partner.sso_salt, ops.now().as_second());
+    let (user, email) = (actor.account.id.to_string(), actor.account.email.clone());
     let context = context.unwrap_or_else(|| app.clone());
     let params = [
-        ("resource_id", id.clone()),
-        ("resource_token", token.clone()),
+        ("resource_token", sso_token(&uuid, salt, timestamp)),
+        ("user_scoped_resource_token", sso_token_of_user(&uuid, salt, timestamp, &user, &email)),
+        ("resource_id", uuid),
         // What partners of old look for.
+        ("token", sso_token(&id, salt, timestamp)),
         ("id", id),
-        ("token", token),
-        ("timestamp", timestamp.to_string()),
-        ("user_id", actor.account.id.to_string()),
-        ("email", actor.account.email.clone()),
+        ("user_id", user),
+        ("email", email),
         ("app", app.name.to_string()),
         ("context_app", context.name.to_string()),
         ("nav-data", String::new()),
     ];
-    let params = params.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let texts = params.into_iter().map(|(name, value)| (name.to_owned(), Value::String(value)));
+    let params = texts.chain([("timestamp".to_owned(), timestamp.into())]).collect();
     Ok(Sso { method: "post", action: contract.sso_url.to_string(), params })
 }

@@ -3,7 +3,7 @@
 use crate::row::{Columns, json_of, micros};
 use crate::{Result, StoreError, Table, Tx, Write};
 use domain::webhook::{DeliveryStatus, WebhookDelivery};
-use domain::{AppId, WebhookDeliveryId};
+use domain::{AppId, WebhookDeliveryId, WebhookId};
 use sqlx::sqlite::SqliteRow;
 
 fn read(row: &SqliteRow) -> Result<WebhookDelivery> {
@@ -107,14 +107,13 @@ pub async fn due(tx: &mut Tx) -> Result<Vec<WebhookDelivery>> {
     .collect()
 }
 
-/// How many of an app's are not over.
-pub async fn pending_of_app(tx: &mut Tx, app: AppId) -> Result<u64> {
+/// How many of a webhook's are not over.
+pub async fn pending(tx: &mut Tx, webhook: WebhookId) -> Result<u64> {
     let row = sqlx::query(
         "SELECT COUNT(*) AS count FROM webhook_deliveries
-         JOIN webhooks ON webhooks.id = webhook_deliveries.webhook_id
-         WHERE webhooks.app_id = $1 AND next_attempt_at IS NOT NULL",
+         WHERE webhook_id = $1 AND next_attempt_at IS NOT NULL",
     )
-    .bind(app.to_string())
+    .bind(webhook.to_string())
     .fetch_one(tx.sql())
     .await?;
     row.number("count")
