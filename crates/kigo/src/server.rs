@@ -3,6 +3,7 @@
 //! This is the one place that knows all parts. It refuses to hold logic of its own: what stands
 //! here is which handle goes where.
 
+mod apps;
 mod blobs;
 mod capacity;
 mod databases;
@@ -106,8 +107,11 @@ async fn serve(config: &Config) -> Result<()> {
 
     // The router first: dynos that run already are served again before anything else happens.
     let routes = router::Routes::new();
-    let loops =
-        reconcile::start(deps(&base, &routes), settings::loop_settings(config, &bound.endpoints), &shutdown);
+    let loops = reconcile::start(
+        deps(&base, &routes, &bound.endpoints),
+        settings::loop_settings(config, &bound.endpoints),
+        &shutdown,
+    );
     let _ = board.set(loops.board());
     let hooks = router::Hooks {
         log: Arc::new(AppLogs(base.logs.clone())),
@@ -229,7 +233,8 @@ async fn open_store(data: &Path) -> Result<Store> {
     }
 }
 
-fn deps(base: &Base, routes: &router::Routes) -> reconcile::Deps {
+fn deps(base: &Base, routes: &router::Routes, endpoints: &Endpoints) -> reconcile::Deps {
+    let shown = api::Config { app_url: endpoints.app_url.clone(), ..api::Config::default() };
     reconcile::Deps {
         ops: base.ops.clone(),
         engine: base.engine.clone(),
@@ -239,6 +244,7 @@ fn deps(base: &Base, routes: &router::Routes) -> reconcile::Deps {
         outputs: base.outputs.clone(),
         routing: Arc::new(routing::Router(routes.clone())),
         storage: Arc::new(databases::Postgres),
+        show: Arc::new(apps::Apps { ops: base.ops.clone(), config: shown }),
     }
 }
 

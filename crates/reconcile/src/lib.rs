@@ -28,12 +28,14 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod transfers;
+mod webhooks;
 mod world;
 
 pub use driver::Board;
 pub use error::{Error, Result};
 pub use output::{OutputId, OutputStream, OutputWriter, Outputs};
 pub use storage::{Answer, Storage};
+pub use webhooks::Show;
 
 use async_trait::async_trait;
 use builder::{AppJsonResult, BuildError, BuildOutcome, BuildRequest, Builder, Output};
@@ -138,6 +140,7 @@ pub struct Settings {
     pub dynos: planner::dynos::Settings,
     pub addons: planner::addons::Settings,
     pub partners: planner::partners::Settings,
+    pub webhooks: planner::webhooks::Settings,
     /// How long a partner may take to answer (Heroku's figure).
     pub partner_patience: Duration,
     /// Bytes that a dyno may write to its own file system.
@@ -172,6 +175,7 @@ impl Settings {
             dynos: planner::dynos::Settings::default(),
             addons: planner::addons::Settings::default(),
             partners: planner::partners::Settings::default(),
+            webhooks: planner::webhooks::Settings::default(),
             partner_patience: Duration::from_secs(25),
             dyno_disk: 4 << 30,
             max_builds: 2,
@@ -199,6 +203,8 @@ pub struct Deps {
     pub outputs: Outputs,
     pub routing: Arc<dyn Routing>,
     pub storage: Arc<dyn Storage>,
+    /// How apps look, for those who want to be told.
+    pub show: Arc<dyn Show>,
 }
 
 /// The running loops.
@@ -248,7 +254,7 @@ struct Starter {
 
 impl Starter {
     fn all(&mut self, settings: &Arc<Settings>) {
-        let Deps { ops, engine, builder, images, logs, outputs, routing, storage } = self.deps.clone();
+        let Deps { ops, engine, builder, images, logs, outputs, routing, storage, show } = self.deps.clone();
         let collected = Collected::new();
         let swept = CancellationToken::new();
         let publisher = routes::Publisher::new(ops.clone(), routing, Arc::new(settings.dynos.clone()));
@@ -382,6 +388,20 @@ impl Starter {
         nudge.on(engine.changes(), &self.shutdown);
         let worker = transfers::Worker { services: worker, at_work, settings: settings.clone() };
         self.start(transfers::Transfers::new(worker, nudge.clone(), self.children.clone()), nudge);
+
+        let nudge = self.nudged_by(&webhooks::LOOKED_AT);
+        let telling = webhooks::Webhooks {
+            show,
+            worker: webhooks::Worker::new(
+                ops.clone(),
+                webhooks::Sender::new(&settings.source_networks),
+                settings.webhooks,
+                self.shutdown.clone(),
+            ),
+            nudge: nudge.clone(),
+            children: self.children.clone(),
+        };
+        self.start(telling, nudge);
 
         let nudge = self.nudged_by(&[]);
         self.start(metrics::Metrics { ops: ops.clone(), engine: engine.clone(), logs: logs.clone() }, nudge);

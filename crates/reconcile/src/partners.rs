@@ -119,6 +119,9 @@ impl Partners {
 /// What users are told when a partner fails without words for them.
 const UNREACHABLE: &str = "Its service does not do it at the moment. Please try again later";
 
+/// What they are told while it is asked again.
+const AGAIN: &str = "Its service does not answer at the moment, and is asked again";
+
 impl Worker {
     fn with<T>(&self, look: impl FnOnce(&mut Busy) -> T) -> T {
         look(&mut self.busy.lock().unwrap_or_else(PoisonError::into_inner))
@@ -175,7 +178,7 @@ impl Worker {
             Trouble::Broken(_) => {
                 Ok(ops::partners::refused(&self.ops, addon.id, UNREACHABLE, false, id).await?)
             }
-            Trouble::Later(why) => self.later(task, &why).await,
+            Trouble::Later(_) => self.later(task).await,
         }
     }
 
@@ -194,7 +197,7 @@ impl Worker {
         match trouble {
             Trouble::Refused(why) => Ok(ops::partners::stays(&self.ops, task.addon.id, &why).await?),
             Trouble::Broken(_) => Ok(ops::partners::stays(&self.ops, task.addon.id, UNREACHABLE).await?),
-            Trouble::Later(why) => self.later(task, &why).await,
+            Trouble::Later(_) => self.later(task).await,
         }
     }
 
@@ -205,8 +208,7 @@ impl Worker {
             Ok(()) => Ok(ops::partners::given_back(&self.ops, task.addon.id).await?),
             Err(trouble) => {
                 self.tell("give back", task, &trouble);
-                let (Trouble::Refused(why) | Trouble::Broken(why) | Trouble::Later(why)) = trouble;
-                self.later(task, &why).await
+                self.later(task).await
             }
         }
     }
@@ -222,11 +224,10 @@ impl Worker {
         Ok(ops::partners::refused(&self.ops, id, UNREACHABLE, false, None).await?)
     }
 
-    async fn later(&self, task: &Task, why: &str) -> Result<()> {
+    async fn later(&self, task: &Task) -> Result<()> {
         let jitter = (uuid::Uuid::new_v4().as_u128() % 1000) as f64 / 1000.0;
         let retry = retry_at(&self.settings, task.addon.attempts, jitter, self.ops.now());
-        let why = format!("{}: {why}", task.partner.name);
-        Ok(ops::addons::later(&self.ops, task.addon.id, &why, retry).await?)
+        Ok(ops::addons::later(&self.ops, task.addon.id, AGAIN, retry).await?)
     }
 
     fn tell(&self, question: &str, task: &Task, trouble: &Trouble) {

@@ -10,6 +10,7 @@ mod partners;
 mod services;
 mod setups;
 mod storage;
+mod webhooks;
 
 use crate::OutputId;
 use domain::route::Backends;
