@@ -32,3 +32,4 @@ pub(crate) mod slugs;
 pub(crate) mod sources;
 pub(crate) mod sso;
 pub(crate) mod status;
+pub(crate) mod webhooks;

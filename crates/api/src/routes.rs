@@ -4,7 +4,7 @@ use crate::handlers::{
     account, addon_attachments, addon_services, addon_tunnels, addons, app_features, app_setups, apps,
     authorizations, buildpacks, builds, collaborators, config_vars, data, domains, dynos, empty, formation,
     keys, log_drains, log_sessions, partners, places, registry, releases, sessions, slugs, sources, sso,
-    status,
+    status, webhooks,
 };
 use crate::middleware::{accept, auth, cors, etag, once, panics, request_id};
 use crate::{Api, ApiError, Parts, browser_login, gaps, streams, uploads};
@@ -25,6 +25,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(redis_routes())
         .merge(postgres_routes())
         .merge(transfer_routes())
+        .merge(webhook_routes())
         .merge(empty_routes())
         .fallback(missing)
         .method_not_allowed_fallback(missing)
@@ -260,6 +261,29 @@ fn transfer_routes() -> Router<Api> {
             "/client/v11/databases/{database}/transfer-schedules/{schedule}",
             delete(data::schedules::delete),
         )
+}
+
+/// Users have an app's, partners an add-on's.
+fn webhook_routes() -> Router<Api> {
+    Router::new()
+        .route("/apps/{app}/webhooks", get(webhooks::list).post(webhooks::create))
+        .route(
+            "/apps/{app}/webhooks/{id}",
+            get(webhooks::info).patch(webhooks::update).delete(webhooks::delete),
+        )
+        .route("/apps/{app}/webhook-deliveries", get(webhooks::deliveries))
+        .route("/apps/{app}/webhook-deliveries/{id}", get(webhooks::delivery))
+        .route("/apps/{app}/webhook-events", get(webhooks::events))
+        .route("/apps/{app}/webhook-events/{id}", get(webhooks::event))
+        .route("/addons/{addon}/webhooks", get(webhooks::list).post(webhooks::create))
+        .route(
+            "/addons/{addon}/webhooks/{id}",
+            get(webhooks::info).patch(webhooks::update).delete(webhooks::delete),
+        )
+        .route("/addons/{addon}/webhook-deliveries", get(webhooks::deliveries))
+        .route("/addons/{addon}/webhook-deliveries/{id}", get(webhooks::delivery))
+        .route("/addons/{addon}/webhook-events", get(webhooks::events))
+        .route("/addons/{addon}/webhook-events/{id}", get(webhooks::event))
 }
 
 /// Lists of what Kigo has none of, which the CLI reads beside what it is really after.

@@ -316,10 +316,15 @@ async fn users_get_into_the_dashboard_by_a_form_or_by_an_address_that_expires() 
     let sso = world.request("GET", &path, Value::Null).await;
     assert_eq!((&sso.body["method"], &sso.body["action"]), (&json!("post"), &json!("https://memo.test/sso")));
     let params = &sso.body["params"];
-    assert_eq!((&params["resource_id"], &params["app"]), (&json!("r<1>"), &json!(app)));
+    let id = addon.addon.id.to_string();
+    assert_eq!(
+        (&params["resource_id"], &params["id"], &params["app"]),
+        (&json!(id), &json!("r<1>"), &json!(app))
+    );
     assert_eq!(params["email"], support::EMAIL);
-    let time: i64 = params["timestamp"].as_str().unwrap().parse().unwrap();
-    assert_eq!(params["resource_token"], addons::partner::sso_token("r<1>", "salz-1234", time));
+    let time = params["timestamp"].as_i64().unwrap();
+    assert_eq!(params["resource_token"], addons::partner::sso_token(&id, "salz-1234", time));
+    assert_eq!(params["token"], addons::partner::sso_token("r<1>", "salz-1234", time));
     let by_app = world.request("GET", &format!("/apps/{app}/addons/MEMO/sso"), Value::Null).await;
     assert_eq!(by_app.body["params"]["context_app"], json!(app));
 

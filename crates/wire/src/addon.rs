@@ -216,5 +216,5 @@ pub struct Sso {
     /// `post` or `get`
     pub method: String,
     pub action: String,
-    pub params: BTreeMap<String, String>,
+    pub params: BTreeMap<String, Value>,
 }

@@ -41,6 +41,7 @@ pub mod slug;
 pub mod source;
 pub mod status;
 pub mod time;
+pub mod webhook;
 
 pub use error::Error;
 pub use reference::{AppRef, IdRef, Identity, NamedRef, NumberOrText, UserRef};

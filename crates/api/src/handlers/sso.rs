@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::{HeaderName, header};
 use ops::addons::sso::Sso;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 fn shape(sso: Sso) -> wire::addon::Sso {
@@ -56,8 +57,9 @@ pub(crate) async fn visit(State(api): State<Api>, Path(token): Path<String>) -> 
 const SCRIPT: &str = "document.forms[0].submit()";
 
 fn page(sso: &Sso) -> Response {
-    let field = |(name, value): (&String, &String)| {
-        format!("<input type=hidden name=\"{}\" value=\"{}\">", escape(name), escape(value))
+    let field = |(name, value): (&String, &Value)| {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        format!("<input type=hidden name=\"{}\" value=\"{}\">", escape(name), escape(&text))
     };
     let fields: String = sso.params.iter().map(field).collect();
     let html = format!(

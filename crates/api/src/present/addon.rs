@@ -3,6 +3,7 @@
 use super::app_ref;
 use super::place::{SINCE, generation, region, stable_id};
 use addons::{Catalog, Definition};
+use domain::AddonState;
 use ops::addons::AddonInfo;
 use ops::attachments::AttachmentInfo;
 use wire::NamedRef;
@@ -39,7 +40,8 @@ pub(crate) fn addon(catalog: &Catalog, info: &AddonInfo) -> Addon {
 /// Why an add-on is not there, or what its partner says.
 fn message(info: &AddonInfo) -> String {
     let said = || info.resource.as_ref().and_then(|resource| resource.message.clone());
-    info.addon.failure.clone().or_else(said).unwrap_or_default()
+    let failure = info.addon.failure.clone().filter(|_| info.addon.state != AddonState::Provisioned);
+    failure.or_else(said).unwrap_or_default()
 }
 
 /// `with_plan` and `with_vars` are what `Accept-Inclusion` asks for.
