@@ -11,6 +11,7 @@ mod containers;
 mod dynos;
 mod formation;
 mod hangers_on;
+mod partners;
 mod registry;
 mod releases;
 mod transfers;
