@@ -253,8 +253,6 @@ async fn one_that_needs_time_is_there_when_its_partner_says_so_or_never() {
     let addon = order(&world, &app).await;
     let access = token(&world, &addon, &secret).await.body["access_token"].as_str().unwrap().to_owned();
     let path = |what: &str| format!("/addons/{}/actions/{what}", addon.addon.id);
-    let early = as_partner(&world, &access, "POST", &path("provision"), Value::Null).await;
-    assert_eq!(early.status, StatusCode::CONFLICT, "{}", early.body);
     made(&world, &addon, "r-1", true).await;
     let vars = async || world.request("GET", &format!("/apps/{app}/config-vars"), Value::Null).await.body;
     assert_eq!(vars().await, json!({}));
@@ -266,6 +264,26 @@ async fn one_that_needs_time_is_there_when_its_partner_says_so_or_never() {
     assert_eq!(again.status, StatusCode::OK, "said twice");
     let late = as_partner(&world, &access, "POST", &path("deprovision"), Value::Null).await;
     assert_eq!(late.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", late.body);
+
+    let third = order(&world, &world.create_app().await).await;
+    let access = token(&world, &third, &secret).await.body["access_token"].as_str().unwrap().to_owned();
+    let early = format!("/addons/{}/actions/provision", third.addon.id);
+    let early = as_partner(&world, &access, "POST", &early, Value::Null).await;
+    assert_eq!(
+        (early.status, &early.body["state"]),
+        (StatusCode::OK, &json!("provisioned")),
+        "{}",
+        early.body
+    );
+    made(&world, &third, "r-3", true).await;
+    let info = world.request("GET", &format!("/addons/{}", third.addon.id), Value::Null).await;
+    assert_eq!((&info.body["provider_id"], &info.body["state"]), (&json!("r-3"), &json!("provisioned")));
+    let given = world.request("GET", &format!("/addons/{}/config", third.addon.id), Value::Null).await;
+    assert_eq!(
+        given.body,
+        json!([{ "name": "MEMO_URL", "value": "memo://1" }]),
+        "of the answer that came later"
+    );
 
     let second = order(&world, &other).await;
     made(&world, &second, "r-2", true).await;

@@ -92,3 +92,12 @@ fn what_is_wrong_is_told_with_its_line() {
         assert!(error.contains(words) && error.contains("line"), "{error} instead of {words}");
     }
 }
+
+#[test]
+fn the_example_of_the_document_is_right() {
+    let document = include_str!("../../../../docs/addons/partners.md");
+    let (_, rest) = document.split_once("```json\n").expect("an example");
+    let (example, _) = rest.split_once("```").expect("its end");
+    let (manifest, _) = Manifest::parse(example).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(manifest.definition().config_names("MEMO"), ["MEMO_URL"]);
+}

@@ -76,7 +76,7 @@ fn refusals_are_told_and_outages_are_not() {
         assert_eq!(
             ordered_as(status, &format!(r#"{{"message": "{text}"}}"#)),
             Err(Trouble::Refused(text.into()))
-        )
+        );
     };
     refused(422, "Not in this region.");
     refused(503, "We are full.");

@@ -128,6 +128,7 @@ impl<S: Sync> FromRequestParts<S> for PartnerLogin {
 }
 
 /// Either of them, where both may ask.
+#[expect(clippy::large_enum_variant, reason = "one a request, and not for long")]
 pub(crate) enum Who {
     User(Actor),
     Partner(Caller),

@@ -4,7 +4,7 @@ use super::{find, missing, with_app};
 use crate::{Actor, AppRef, Error, Ops, Permission, Result};
 use ::addons::Contract;
 use ::addons::partner::{sso_token, sso_token_of_user};
-use domain::Addon;
+use domain::{Addon, AddonState};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use store::Tx;
@@ -64,10 +64,11 @@ async fn partner(
 ) -> Result<Sso> {
     let resource = store::resources::by_addon(tx, addon.id).await?.ok_or_else(missing)?;
     let partner = store::partners::by_name(tx, &addon.service).await?.ok_or_else(missing)?;
-    let Some(id) = resource.provider_id else {
+    if addon.state != AddonState::Provisioned {
         return Err(Error::Conflict(format!("{} is not there yet.", addon.name)));
-    };
+    }
     let uuid = addon.id.to_string();
+    let id = resource.provider_id.unwrap_or_else(|| uuid.clone());
     let app = with_app(ops, tx, addon).await?.app;
     let (salt, timestamp) = (&partner.sso_salt, ops.now().as_second());
     let (user, email) = (actor.account.id.to_string(), actor.account.email.clone());

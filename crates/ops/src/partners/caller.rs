@@ -120,17 +120,13 @@ pub async fn set_config(
     Ok(vars)
 }
 
-/// The partner says that an add-on is there.
+/// The partner says that an add-on is there; it may do so before its answer to the order was read.
 pub async fn there(ops: &Ops, caller: &Caller, identity: &str) -> Result<AddonInfo> {
     let mut write = ops.store().write().await?;
-    let (addon, resource) = find(&mut write, caller, identity).await?;
+    let (addon, _) = find(&mut write, caller, identity).await?;
     let id = addon.id;
     let mut said = Vec::new();
     if addon.state == AddonState::Provisioning {
-        if !resource.accepted {
-            let why = "The order for this add-on has not been answered yet. Answer it with 202 first, or with 200 and the config vars.";
-            return Err(Error::Conflict(why.into()));
-        }
         said = provisioned_in(ops, &mut write, addon).await?;
     }
     let addon = store::addons::by_id(&mut write, id).await?.ok_or_else(missing)?;

@@ -40,7 +40,7 @@ pub async fn ordered(ops: &Ops, id: AddonId, given: Given) -> Result<std::result
     if let Err(why) = name_it(&mut write, &addon, &mut resource, given.id.as_deref()).await? {
         return Ok(Err(why));
     }
-    if addon.state != AddonState::Provisioning {
+    if !addon.state.is_there() {
         // Given up meanwhile: what came is given back under the name that it has.
         store::resources::put(&mut write, &resource).await?;
         write.commit().await?;
@@ -52,19 +52,20 @@ pub async fn ordered(ops: &Ops, id: AddonId, given: Given) -> Result<std::result
     {
         return Ok(Err(why));
     }
-    if let Some(config) = given.config {
-        set_values(&mut write, id, config).await?;
-    }
     resource.accepted = given.later;
     store::resources::put(&mut write, &resource).await?;
-    let said = if given.later {
-        let mut addon = addon;
-        (addon.attempts, addon.retry_at, addon.failure) = (0, None, None);
-        store::addons::update(&mut write, &addon).await?;
-        Vec::new()
-    } else {
-        provisioned_in(ops, &mut write, addon).await?
-    };
+    let config = given.config.unwrap_or_default();
+    let mut said = update_values(ops, &mut write, &addon, config).await?;
+    match addon.state {
+        AddonState::Provisioning if given.later => {
+            let mut addon = addon;
+            (addon.attempts, addon.retry_at, addon.failure) = (0, None, None);
+            store::addons::update(&mut write, &addon).await?;
+        }
+        AddonState::Provisioning => said.extend(provisioned_in(ops, &mut write, addon).await?),
+        // The partner said that it is there before its answer was read.
+        _ => {}
+    }
     ops.commit_all(write, said).await?;
     Ok(Ok(()))
 }
@@ -193,15 +194,6 @@ async fn add_drain(
     store::drains::insert(write, &drain).await?;
     resource.drain = Some(drain.id);
     Ok(Ok(()))
-}
-
-async fn set_values(write: &mut Write, addon: AddonId, values: BTreeMap<String, String>) -> Result<()> {
-    let own = store::credentials::by_name(write, addon, Credential::DEFAULT).await?;
-    if let Some(mut own) = own {
-        own.values = values;
-        store::credentials::update(write, &own).await?;
-    }
-    Ok(())
 }
 
 /// Gives apps other values, which makes releases. Values that are not named stay.

@@ -74,8 +74,8 @@ fn settled(mut manifest: Manifest, plans: Vec<Offer>, test: bool) -> Result<Mani
     Manifest::kept(&kept).map_err(|error| Error::invalid(format!("The plans are not right: {error}.")))?;
     let mut names: Vec<_> = manifest.plans.iter().map(|plan| &plan.name).collect();
     names.sort_unstable();
-    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(Error::invalid(format!("The plan {:?} is there twice.", twice[0])));
+    if let Some([twice, _]) = names.array_windows::<2>().find(|[one, next]| one == next) {
+        return Err(Error::invalid(format!("The plan {twice:?} is there twice.")));
     }
     Ok(manifest)
 }
