@@ -400,6 +400,7 @@ impl Starter {
             ),
             nudge: nudge.clone(),
             children: self.children.clone(),
+            rested: tokio::time::Instant::now(),
         };
         self.start(telling, nudge);
 

@@ -172,7 +172,7 @@ impl Worker {
             },
             Err(trouble) => trouble,
         };
-        self.tell("order", task, &trouble);
+        tell("order", task, &trouble);
         match trouble {
             Trouble::Refused(why) => Ok(ops::partners::refused(&self.ops, addon.id, &why, true, None).await?),
             Trouble::Broken(_) => {
@@ -184,16 +184,16 @@ impl Worker {
 
     async fn change(&self, task: &Task) -> Result<()> {
         let Some(plan) = &task.resource.wanted_plan else { return Ok(()) };
-        let url = partner::place(&task.contract.base_url, self.name_of(task));
+        let url = partner::place(&task.contract.base_url, name_of(task));
         let answer = self.caller.put(task, &url, &json!({ "plan": plan })).await;
         let given = answer.and_then(|answer| partner::changed(&task.contract, &task.definition, &answer));
-        let other = |given: &Given| given.id.as_deref().is_some_and(|id| id != self.name_of(task));
+        let other = |given: &Given| given.id.as_deref().is_some_and(|id| id != name_of(task));
         let trouble = match given {
             Ok(given) if other(&given) => Trouble::Broken("its answer is about another add-on".into()),
             Ok(given) => return Ok(ops::partners::changed(&self.ops, task.addon.id, plan, given).await?),
             Err(trouble) => trouble,
         };
-        self.tell("change", task, &trouble);
+        tell("change", task, &trouble);
         match trouble {
             Trouble::Refused(why) => Ok(ops::partners::stays(&self.ops, task.addon.id, &why).await?),
             Trouble::Broken(_) => Ok(ops::partners::stays(&self.ops, task.addon.id, UNREACHABLE).await?),
@@ -202,21 +202,15 @@ impl Worker {
     }
 
     async fn give_back(&self, task: &Task) -> Result<()> {
-        let url = partner::place(&task.contract.base_url, self.name_of(task));
+        let url = partner::place(&task.contract.base_url, name_of(task));
         let answer = self.caller.delete(task, &url).await;
         match answer.and_then(|answer| partner::given_up(&answer)) {
             Ok(()) => Ok(ops::partners::given_back(&self.ops, task.addon.id).await?),
             Err(trouble) => {
-                self.tell("give back", task, &trouble);
+                tell("give back", task, &trouble);
                 self.later(task).await
             }
         }
-    }
-
-    /// The partner's name for an add-on. One whose name never came may be there all the same: then it
-    /// goes by ours, as partners are asked to keep it.
-    fn name_of<'t>(&self, task: &'t Task) -> &'t str {
-        task.resource.provider_id.as_deref().unwrap_or(&task.order_id)
     }
 
     /// The partner has not answered any of the attempts.
@@ -229,10 +223,17 @@ impl Worker {
         let retry = retry_at(&self.settings, task.addon.attempts, jitter, self.ops.now());
         Ok(ops::addons::later(&self.ops, task.addon.id, AGAIN, retry).await?)
     }
+}
 
-    fn tell(&self, question: &str, task: &Task, trouble: &Trouble) {
-        let (Trouble::Refused(why) | Trouble::Broken(why) | Trouble::Later(why)) = trouble;
-        let (addon, partner) = (&task.addon.name, &task.partner.name);
-        tracing::warn!(addon, partner, question, why, "a partner did not do what it was asked for");
-    }
+/// The partner's name for an add-on. One whose name never came may be there all the same: then it
+/// goes by ours, as partners are asked to keep it.
+fn name_of(task: &Task) -> &str {
+    task.resource.provider_id.as_deref().unwrap_or(&task.order_id)
+}
+
+/// What went wrong, for whoever runs the server.
+fn tell(question: &str, task: &Task, trouble: &Trouble) {
+    let (Trouble::Refused(why) | Trouble::Broken(why) | Trouble::Later(why)) = trouble;
+    let (addon, partner) = (&task.addon.name, &task.partner.name);
+    tracing::warn!(addon, partner, question, why, "a partner did not do what it was asked for");
 }

@@ -23,6 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::Table;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -37,6 +38,10 @@ pub(crate) const LOOKED_AT: [Table; 8] = [
     Table::Releases,
     Table::Webhooks,
 ];
+
+/// After a look that took so long it rests this many times as long: many apps that are looked at must not
+/// take a core for themselves.
+const SHARE: u32 = 4;
 
 /// Deliveries on their way at the same time.
 const AT_ONCE: usize = 16;
@@ -54,6 +59,8 @@ pub(crate) struct Webhooks {
     pub(crate) worker: Worker,
     pub(crate) nudge: Nudge,
     pub(crate) children: TaskTracker,
+    /// Not before then does it look again.
+    pub(crate) rested: Instant,
 }
 
 /// What does the work; cheap to clone.
@@ -86,23 +93,43 @@ impl Loop for Webhooks {
     }
 
     async fn run_once(&mut self) -> Result<Turn> {
-        let apps = ops::webhooks::watched(&self.worker.ops).await?;
-        let mut events = 0;
-        for app in &apps {
-            let seen = self.show.app(*app).await?;
-            events += ops::webhooks::observed(&self.worker.ops, *app, &seen).await?;
-            ops::webhooks::forget(&self.worker.ops, *app).await?;
+        tokio::select! {
+            () = self.worker.shutdown.cancelled() => return Ok(Turn::default()),
+            () = tokio::time::sleep_until(self.rested) => {}
         }
+        let begun = Instant::now();
+        let apps = ops::webhooks::watched(&self.worker.ops).await?;
+        let (mut events, mut failures) = (0, 0);
+        for app in &apps {
+            match self.look(*app).await {
+                Ok(found) => events += found,
+                // One app must not keep others from being told of.
+                Err(error) => {
+                    failures += 1;
+                    tracing::error!(app = %app, error = chain(&error), "could not look at an app for its webhooks");
+                }
+            }
+        }
+        self.rested = Instant::now() + begun.elapsed() * SHARE;
         let mut tx = self.worker.ops.store().read().await?;
         let due = store::webhooks::due(&mut tx).await?;
         drop(tx);
         let next = self.deliver(&due);
-        let detail = json!({ "apps": apps.len(), "events": events, "waiting": due.len() });
+        let detail =
+            json!({ "apps": apps.len(), "events": events, "failures": failures, "waiting": due.len() });
         Ok(Turn { detail, next })
     }
 }
 
 impl Webhooks {
+    /// Looks at one app, and returns how many events there are.
+    async fn look(&self, app: AppId) -> Result<usize> {
+        let seen = self.show.app(app).await?;
+        let events = ops::webhooks::observed(&self.worker.ops, app, &seen).await?;
+        ops::webhooks::forget(&self.worker.ops, app).await?;
+        Ok(events)
+    }
+
     /// Sends the first of each webhook's that is due, and says when the next one is.
     fn deliver(&self, due: &[WebhookDelivery]) -> Option<Timestamp> {
         let now = self.worker.ops.now();

@@ -39,10 +39,8 @@ fn good(shelf: &Shelf) -> impl FnMut(&Asked) -> Reply + Send + 'static {
                 Reply::json(201, &json!({ "id": id, "config": config, "message": "Welcome." }))
             }
             "PUT" => Reply::json(200, &json!({ "config": { "MEMO_TOKEN": "t2" }, "message": "Larger." })),
-            _ => match shelf.remove(asked.path.rsplit('/').next().unwrap()) {
-                true => Reply::With(204, String::new()),
-                false => Reply::With(410, String::new()),
-            },
+            _ if shelf.remove(asked.path.rsplit('/').next().unwrap()) => Reply::With(204, String::new()),
+            _ => Reply::With(410, String::new()),
         }
     }
 }
