@@ -39,6 +39,10 @@ fn partner(shelf: &Shelf) -> impl FnMut(&Asked) -> Reply + Send + 'static {
             "POST" if order["options"]["color"] == "pink" => {
                 Reply::json(422, &json!({ "message": "Notes cannot be pink." }))
             }
+            "POST" if order["options"]["when"] == "later" => {
+                shelf.insert(id.clone());
+                Reply::json(202, &json!({ "id": id, "message": "In a moment." }))
+            }
             "POST" => {
                 shelf.insert(id.clone());
                 let config = json!({ "NOTES_URL": format!("notes://{id}") });
@@ -86,7 +90,8 @@ pub(crate) fn a_service_that_others_run(server: &Server) -> Result<()> {
         app.heroku(&["addons"])?.ok()?.says("notes (notes-")?.says("NOTES")?;
 
         let code = order["oauth_grant"]["code"].as_str().context("no grant")?;
-        update_as_partner(server, &id, code, &secret).await?;
+        let token = update_as_partner(server, &id, code, &secret).await?;
+        ensure!(!token.is_empty(), "no token");
         app.heroku(&["config:get", "NOTES_URL"])?.ok()?.says("notes://moved")?;
         app.heroku(&["releases"])?.ok()?.says("Update NOTES by notes")?;
 
@@ -102,6 +107,7 @@ pub(crate) fn a_service_that_others_run(server: &Server) -> Result<()> {
         })
         .await?;
 
+        later(server, &app, &side, &secret).await?;
         let refused = app.heroku(&["addons:create", "notes", "--", "--color=pink"])?.fails()?;
         refused.says("Notes cannot be pink.")?;
         app.heroku(&["config"])?.ok()?.says_not("NOTES_URL")?;
@@ -114,7 +120,7 @@ pub(crate) fn a_service_that_others_run(server: &Server) -> Result<()> {
 }
 
 /// As a partner's program does: it trades its grant, and sets a config var.
-async fn update_as_partner(server: &Server, id: &str, code: &str, secret: &str) -> Result<()> {
+async fn update_as_partner(server: &Server, id: &str, code: &str, secret: &str) -> Result<String> {
     let client = reqwest::Client::new();
     let form = format!("grant_type=authorization_code&code={code}&client_secret={secret}");
     let token: Value = client
@@ -134,6 +140,29 @@ async fn update_as_partner(server: &Server, id: &str, code: &str, secret: &str) 
         .send()
         .await?;
     ensure!(answer.status().is_success(), "{}", answer.text().await?);
+    Ok(token.to_owned())
+}
+
+/// One that needs time: the CLI does not wait, `addons:wait` does, and the partner says when.
+async fn later(server: &Server, app: &App<'_>, side: &OtherSide, secret: &str) -> Result<()> {
+    let made = app.heroku(&["addons:create", "notes", "--", "--when=later"])?.ok()?;
+    made.says("in the background")?;
+    let order = side.asked().last().context("no order")?.json();
+    let id = order["uuid"].as_str().context("no uuid")?.to_owned();
+    app.heroku(&["addons"])?.ok()?.says("creating")?;
+    let code = order["oauth_grant"]["code"].as_str().context("no grant")?;
+    let token = update_as_partner(server, &id, code, secret).await?;
+    app.heroku(&["config"])?.ok()?.says_not("NOTES_URL")?;
+    let answer = reqwest::Client::new()
+        .post(format!("{}/addons/{id}/actions/provision", server.api_url))
+        .bearer_auth(token)
+        .header("accept", "application/vnd.heroku+json; version=3")
+        .send()
+        .await?;
+    ensure!(answer.status().is_success(), "{}", answer.text().await?);
+    app.heroku(&["addons:wait"])?.ok()?;
+    app.heroku(&["config:get", "NOTES_URL"])?.ok()?.says("notes://moved")?;
+    app.heroku(&["addons:destroy", "NOTES", "--confirm", &app.name])?.ok()?;
     Ok(())
 }
 
@@ -156,11 +185,8 @@ pub(crate) fn killed_while_a_partner_is_asked() -> Result<()> {
         let app = App::create(server, "scribe")?;
         let mut order = server.heroku_command(&["addons:create", "notes", "-a", "scribe"])?;
         let order = tokio::task::spawn_blocking(move || e2e::Output::of(&mut order));
-        until("the partner to be asked", async || match side.asked().is_empty() {
-            true => Err(()),
-            false => Ok(()),
-        })
-        .await?;
+        until("the partner to be asked", async || if side.asked().is_empty() { Err(()) } else { Ok(()) })
+            .await?;
         let shelf = Shelf::default();
         server.kill()?;
         side.answers(partner(&shelf));

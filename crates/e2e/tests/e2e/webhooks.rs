@@ -74,10 +74,8 @@ async fn events(server: &Server) -> Result<()> {
     .await?;
     until("all to be told", async || {
         let list = app.heroku(&["webhooks:deliveries"]).map_err(|error| format!("{error:#}"))?.stdout;
-        match list.contains("succeeded") && !list.contains("pending") && !list.contains("retrying") {
-            true => Ok(()),
-            false => Err(list),
-        }
+        let over = list.contains("succeeded") && !list.contains("pending") && !list.contains("retrying");
+        if over { Ok(()) } else { Err(list) }
     })
     .await?;
     app.heroku(&["webhooks:deliveries", "--status", "failed"])?.ok()?.says("has no deliveries")?;
