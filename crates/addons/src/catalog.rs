@@ -88,6 +88,15 @@ impl Catalog {
         Ok(())
     }
 
+    /// This one with what partners run besides. What has a name that is taken is left out.
+    pub fn with(&self, partners: impl IntoIterator<Item = Definition>) -> Self {
+        let mut all = self.clone();
+        for one in partners {
+            all.services.entry(one.name.clone()).or_insert(one);
+        }
+        all
+    }
+
     /// All services, by name.
     pub fn services(&self) -> impl Iterator<Item = &Definition> {
         self.services.values()

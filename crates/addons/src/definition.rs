@@ -1,6 +1,6 @@
 //! What a definition says. Every word of the file is documented in `docs/addons/writing.md`.
 
-use crate::Setting;
+use crate::{Contract, Setting};
 use domain::Retention;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -47,6 +47,9 @@ pub struct Definition {
     #[serde(default)]
     pub hooks: Hooks,
     pub plans: Vec<Plan>,
+    /// How a partner runs it, in the place of all that. No definition says this: a manifest does.
+    #[serde(skip)]
+    pub contract: Option<Contract>,
 }
 
 /// How attachments are called.
@@ -162,7 +165,7 @@ pub struct Size {
 }
 
 /// What one can order.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// `essential-0`.

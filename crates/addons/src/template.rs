@@ -55,7 +55,9 @@ impl crate::Definition {
         place: Option<Place>,
         values: &BTreeMap<String, String>,
     ) -> Result<BTreeMap<String, String>, TemplateError> {
-        let vars = self.config.iter();
+        // A partner need not give all that its manifest names.
+        let given = |suffix: &&String| self.contract.is_none() || values.contains_key(*suffix);
+        let vars = self.config.iter().filter(|(suffix, _)| given(suffix));
         vars.map(|(suffix, template)| Ok((format!("{name}_{suffix}"), fill(template, place, values)?)))
             .collect()
     }

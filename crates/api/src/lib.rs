@@ -22,6 +22,7 @@ mod ranges;
 mod routes;
 pub mod seams;
 mod signed;
+mod snapshot;
 mod streams;
 mod uploads;
 
@@ -32,6 +33,7 @@ pub use routes::router;
 pub use seams::{
     Blobs, ByteStream, DatabaseError, Databases, OutputOf, Outputs, Runnable, Stored, StoredSlug, UploadError,
 };
+pub use snapshot::snapshot;
 
 use ::logs::Logs;
 use ops::Ops;

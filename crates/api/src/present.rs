@@ -10,6 +10,7 @@ mod dyno;
 mod place;
 mod release;
 mod transfer;
+mod webhook;
 
 pub(crate) use account::{account, authorization, collaborator, key, session};
 pub(crate) use addon::{addon, attachment, plan, region_capability, service as addon_service};
@@ -21,6 +22,7 @@ pub(crate) use dyno::{dyno, dyno_size, formation};
 pub(crate) use place::{SINCE, generation, region, stable_id, stack};
 pub(crate) use release::release;
 pub(crate) use transfer::{BACKUP_SCHEME, moment, schedule, transfer};
+pub(crate) use webhook::{delivery, event as webhook_event, webhook};
 
 use crate::Config;
 use crate::extract::Origin;

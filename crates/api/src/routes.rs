@@ -3,8 +3,8 @@
 use crate::handlers::{
     account, addon_attachments, addon_services, addon_tunnels, addons, app_features, app_setups, apps,
     authorizations, buildpacks, builds, collaborators, config_vars, data, domains, dynos, empty, formation,
-    keys, log_drains, log_sessions, places, registry, releases, sessions, slugs, sources, status,
-    test_builds,
+    keys, log_drains, log_sessions, partners, places, registry, releases, sessions, slugs, sources, sso,
+    status, test_builds, webhooks,
 };
 use crate::middleware::{accept, auth, cors, etag, once, panics, request_id};
 use crate::{Api, ApiError, Parts, browser_login, gaps, streams, uploads};
@@ -25,6 +25,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(redis_routes())
         .merge(postgres_routes())
         .merge(transfer_routes())
+        .merge(webhook_routes())
         .merge(empty_routes())
         .fallback(missing)
         .method_not_allowed_fallback(missing)
@@ -54,6 +55,8 @@ fn open_routes() -> Router<Api> {
         .route("/auth/cli/{id}", get(browser_login::poll))
         .route("/api/v4/current-status", get(status::current))
         .route("/backups/{token}", get(data::transfers::download))
+        .route("/oauth/token", post(partners::token))
+        .route("/sso/{token}", get(sso::visit))
         .route("/buildpacks", get(registry::search))
         .route("/buildpacks/{buildpack}", get(registry::info))
         .route("/buildpacks/{buildpack}/revisions", get(registry::revisions))
@@ -156,6 +159,13 @@ fn addon_routes() -> Router<Api> {
             "/apps/{app}/addons/{addon}",
             get(addons::info_of_app).patch(addons::update).delete(addons::delete),
         )
+        .route("/addons/{addon}/config", get(partners::config).patch(partners::set_config))
+        .route("/addons/{addon}/actions/provision", post(partners::provision))
+        .route("/addons/{addon}/actions/deprovision", post(partners::deprovision))
+        .route("/addons/{addon}/sso", get(sso::info))
+        .route("/apps/{app}/addons/{addon}/sso", get(sso::info_of_app))
+        .route("/partners", get(partners::list).post(partners::register))
+        .route("/partners/{service}", delete(partners::unregister))
         .route("/actions/addons/resolve", post(addons::resolve))
         .route("/addon-attachments", get(addon_attachments::list).post(addon_attachments::create))
         .route(
@@ -253,6 +263,29 @@ fn transfer_routes() -> Router<Api> {
             "/client/v11/databases/{database}/transfer-schedules/{schedule}",
             delete(data::schedules::delete),
         )
+}
+
+/// Users have an app's, partners an add-on's.
+fn webhook_routes() -> Router<Api> {
+    Router::new()
+        .route("/apps/{app}/webhooks", get(webhooks::list).post(webhooks::create))
+        .route(
+            "/apps/{app}/webhooks/{id}",
+            get(webhooks::info).patch(webhooks::update).delete(webhooks::delete),
+        )
+        .route("/apps/{app}/webhook-deliveries", get(webhooks::deliveries))
+        .route("/apps/{app}/webhook-deliveries/{id}", get(webhooks::delivery))
+        .route("/apps/{app}/webhook-events", get(webhooks::events))
+        .route("/apps/{app}/webhook-events/{id}", get(webhooks::event))
+        .route("/addons/{addon}/webhooks", get(webhooks::list).post(webhooks::create))
+        .route(
+            "/addons/{addon}/webhooks/{id}",
+            get(webhooks::info).patch(webhooks::update).delete(webhooks::delete),
+        )
+        .route("/addons/{addon}/webhook-deliveries", get(webhooks::deliveries))
+        .route("/addons/{addon}/webhook-deliveries/{id}", get(webhooks::delivery))
+        .route("/addons/{addon}/webhook-events", get(webhooks::events))
+        .route("/addons/{addon}/webhook-events/{id}", get(webhooks::event))
 }
 
 /// Lists of what Kigo has none of, which the CLI reads beside what it is really after.

@@ -36,7 +36,10 @@ commands! {
     Access = access "access";
     AccessAdd = access_add "access:add";
     AccessRemove = access_remove "access:remove";
+    AddonsPartners = addons_partners "addons:partners";
+    AddonsRegister = addons_register "addons:register";
     AddonsTunnel = addons_tunnel "addons:tunnel";
+    AddonsUnregister = addons_unregister "addons:unregister";
     Apps = apps "apps";
     AppsCreate = apps_create "create" | "apps:create";
     AppsDestroy = apps_destroy "destroy" | "apps:destroy" | "apps:delete";

@@ -8,6 +8,7 @@
 mod error;
 mod images;
 pub mod logs;
+mod partners;
 mod platform;
 pub mod rendezvous;
 mod transport;

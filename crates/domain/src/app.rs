@@ -1,6 +1,6 @@
 //! Apps and what hangs on them without making a release.
 
-use crate::{AccountId, AppId, AppName, CollaboratorId, DomainId, DrainId, ReleaseId};
+use crate::{AccountId, AddonId, AppId, AppName, CollaboratorId, DomainId, DrainId, ReleaseId};
 use jiff::Timestamp;
 
 /// An app.
@@ -55,6 +55,8 @@ pub struct Drain {
     pub url: String,
     /// `d.<uuid>`, which names the drain to its receiver.
     pub token: String,
+    /// The add-on that it goes with; `None` for one of the user's.
+    pub addon: Option<AddonId>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }

@@ -72,6 +72,10 @@ ids! {
     KeyId
     /// A session for reading logs.
     LogSessionId
+    /// A service that a partner runs.
+    PartnerId
+    /// A token of a partner's.
+    PartnerTokenId
     /// A release.
     ReleaseId
     /// A repository of the registry.
@@ -86,4 +90,12 @@ ids! {
     TransferId
     /// A blob on its way into a repository.
     UploadId
+    /// An attempt to deliver an event.
+    WebhookAttemptId
+    /// An event on its way to a webhook.
+    WebhookDeliveryId
+    /// Something that happened to an app.
+    WebhookEventId
+    /// A webhook.
+    WebhookId
 }

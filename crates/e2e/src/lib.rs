@@ -8,12 +8,14 @@ pub mod app;
 mod leftovers;
 mod network;
 pub mod other_host;
+mod other_side;
 pub mod output;
 pub mod server;
 pub mod wait;
 
 pub use app::App;
 pub use other_host::OtherHost;
+pub use other_side::{Asked, OtherSide, Reply};
 pub use output::Output;
 pub use server::Server;
 pub use wait::until;

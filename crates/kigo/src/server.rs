@@ -3,6 +3,7 @@
 //! This is the one place that knows all parts. It refuses to hold logic of its own: what stands
 //! here is which handle goes where.
 
+mod apps;
 mod blobs;
 mod capacity;
 mod databases;
@@ -108,7 +109,7 @@ async fn serve(config: &Config) -> Result<()> {
     // The router first: dynos that run already are served again before anything else happens.
     let routes = router::Routes::new();
     let settings = settings::loop_settings(config, &bound.endpoints, base.shelf.clone());
-    let loops = reconcile::start(deps(&base, &routes), settings, &shutdown);
+    let loops = reconcile::start(deps(&base, &routes, &bound.endpoints), settings, &shutdown);
     let _ = board.set(loops.board());
     let hooks = router::Hooks {
         log: Arc::new(AppLogs(base.logs.clone())),
@@ -207,6 +208,7 @@ async fn base(config: &Config, bound: &Bound, certificates: Certificates) -> Res
     };
     let ops = Ops::new(store, settings, Arc::new(AppLogs(logs.clone())));
     ops::domains::refresh_defaults(&ops).await?;
+    ops::partners::load(&ops).await?;
     let engine = Local::open(settings::local_config(config)?, images.clone()).await?;
     for warning in engine.warnings() {
         warn!("{warning}");
@@ -230,7 +232,8 @@ async fn open_store(data: &Path) -> Result<Store> {
     }
 }
 
-fn deps(base: &Base, routes: &router::Routes) -> reconcile::Deps {
+fn deps(base: &Base, routes: &router::Routes, endpoints: &Endpoints) -> reconcile::Deps {
+    let shown = api::Config { app_url: endpoints.app_url.clone(), ..api::Config::default() };
     reconcile::Deps {
         ops: base.ops.clone(),
         engine: base.engine.clone(),
@@ -240,6 +243,7 @@ fn deps(base: &Base, routes: &router::Routes) -> reconcile::Deps {
         outputs: base.outputs.clone(),
         routing: Arc::new(routing::Router(routes.clone())),
         storage: Arc::new(databases::Postgres),
+        show: Arc::new(apps::Apps { ops: base.ops.clone(), config: shown }),
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) async fn app(
 }
 
 /// The app with this name or id.
-async fn find(tx: &mut Tx, identity: &str) -> Result<App> {
+pub(crate) async fn find(tx: &mut Tx, identity: &str) -> Result<App> {
     let found = if let Ok(id) = identity.parse::<AppId>() {
         apps::by_id(tx, id).await?
     } else if let Ok(name) = AppName::parse(identity) {

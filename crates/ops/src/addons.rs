@@ -9,6 +9,7 @@ mod errands;
 mod origin;
 mod place;
 mod progress;
+pub mod sso;
 mod update;
 
 pub(crate) use create::scratch;
@@ -19,13 +20,13 @@ pub(crate) use destroy::of_destroyed_app;
 pub use errands::{configure, errand_done, errand_failed, errand_settled, reset_stats, sampled, unfollow};
 pub(crate) use origin::{followers, writable};
 pub use place::place;
-pub(crate) use progress::in_whose_name;
 pub use progress::{failed, gone, instance_failed, instance_gone, instance_up, later, provisioned};
+pub(crate) use progress::{failed_in, in_whose_name, provisioned_in};
 pub use update::{Update, update};
 
 use crate::access::{self, Role};
 use crate::{Actor, AppRef, Error, Ops, Permission, Result};
-use domain::{Addon, App, Attachment};
+use domain::{Addon, App, Attachment, Resource};
 use std::collections::BTreeSet;
 use store::Tx;
 
@@ -37,6 +38,8 @@ pub struct AddonInfo {
     pub app: AppRef,
     /// Names of its config vars in that app.
     pub config_vars: Vec<String>,
+    /// What it is at its partner, if one runs its service.
+    pub resource: Option<Resource>,
 }
 
 /// All add-ons of the apps that one may see.
@@ -136,7 +139,8 @@ fn is_called<'a>(
     identity: &str,
 ) -> bool {
     let plan = || format!("{}:{}", addon.service, addon.plan) == identity;
-    let service = ops.settings().catalog.service(&addon.service);
+    let catalog = ops.catalog();
+    let service = catalog.service(&addon.service);
     addon.name == identity
         || addon.id.to_string() == identity
         || addon.service == identity
@@ -218,11 +222,12 @@ pub(crate) async fn with_app(ops: &Ops, tx: &mut Tx, addon: Addon) -> Result<Add
 
 async fn describe(ops: &Ops, tx: &mut Tx, addon: Addon, app: AppRef) -> Result<AddonInfo> {
     let mut config_vars = Vec::new();
-    if let Some(service) = ops.settings().catalog.service(&addon.service) {
+    if let Some(service) = ops.catalog().service(&addon.service) {
         let attachments = store::attachments::of_addon(tx, addon.id).await?;
         for one in attachments.iter().filter(|one| one.app == addon.app) {
             config_vars.extend(service.config_names(&one.name));
         }
     }
-    Ok(AddonInfo { addon, app, config_vars })
+    let resource = store::resources::by_addon(tx, addon.id).await?;
+    Ok(AddonInfo { addon, app, config_vars, resource })
 }

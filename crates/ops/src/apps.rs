@@ -114,6 +114,15 @@ pub async fn authorize_logs(ops: &Ops, actor: &Actor, app: &str) -> Result<App> 
     access::read(&mut ops.store().read().await?, actor, app).await
 }
 
+/// Whoever owns an app, as one who may do everything to it; `None` once the app is gone. Takes no actor:
+/// for those who look at apps on nobody's behalf.
+pub async fn owner(ops: &Ops, app: AppId) -> Result<Option<Actor>> {
+    let mut tx = ops.store().read().await?;
+    let Some(app) = store::apps::by_id(&mut tx, app).await? else { return Ok(None) };
+    let account = store::accounts::by_id(&mut tx, app.owner).await?;
+    Ok(account.map(|account| Actor { account, authorization: None }))
+}
+
 /// The apps one owns or collaborates on, by name; for an administrator, all of them.
 pub async fn list(ops: &Ops, actor: &Actor) -> Result<Vec<AppInfo>> {
     actor.require(Permission::Read)?;

@@ -4,7 +4,7 @@
 mod vars;
 
 pub(crate) use vars::refresh;
-pub use vars::{of_namespace, reach};
+pub use vars::{of_addon_itself, of_namespace, reach};
 
 use crate::addons::{self, AddonInfo};
 use crate::{Actor, AppRef, Error, Ops, Permission, Result, access};
@@ -73,9 +73,13 @@ pub async fn list_of_app(ops: &Ops, actor: &Actor, app: &str) -> Result<Vec<Atta
 pub async fn list_of_addon(ops: &Ops, actor: &Actor, addon: &str) -> Result<Vec<AttachmentInfo>> {
     let mut tx = ops.store().read().await?;
     let addon = addons::find(&mut tx, actor, addon, Permission::Read).await?;
+    of_addon(ops, &mut tx, &addon).await
+}
+
+pub(crate) async fn of_addon(ops: &Ops, tx: &mut Tx, addon: &Addon) -> Result<Vec<AttachmentInfo>> {
     let mut list = Vec::new();
-    for attachment in store::attachments::of_addon(&mut tx, addon.id).await? {
-        list.push(describe(ops, &mut tx, attachment, addon.clone()).await?);
+    for attachment in store::attachments::of_addon(tx, addon.id).await? {
+        list.push(describe(ops, tx, attachment, addon.clone()).await?);
     }
     Ok(list)
 }
@@ -148,9 +152,7 @@ pub async fn create(ops: &Ops, actor: &Actor, input: Create) -> Result<Attachmen
     // Who is given the config vars might as well read them.
     access::app(&mut write, actor, &addon.app.to_string(), Permission::Write, access::Role::Collaborator)
         .await?;
-    if addon.app != app.id
-        && ops.settings().catalog.service(&addon.service).is_some_and(|service| !service.sharing)
-    {
+    if addon.app != app.id && ops.catalog().service(&addon.service).is_some_and(|service| !service.sharing) {
         return Err(Error::invalid(format!("{} cannot be shared between apps.", addon.name)));
     }
     let wanted = Wanted { name: input.name, confirm: input.confirm, namespace: input.namespace };
@@ -239,7 +241,8 @@ async fn make_room(
     confirm: Option<&str>,
 ) -> Result<Option<String>> {
     let own = store::configs::own_of_app(write, app.id).await?;
-    let service = ops.settings().catalog.service(&addon.service);
+    let catalog = ops.catalog();
+    let service = catalog.service(&addon.service);
     let vars = service.map(|service| service.config_names(name)).unwrap_or_default();
     if let Some(var) = vars.iter().find(|var| own.0.contains_key(*var)) {
         return Err(Error::invalid(format!(
@@ -263,7 +266,8 @@ async fn make_room(
 
 /// The service's first name, or a further one, in whose way nothing is.
 async fn free_name(ops: &Ops, write: &mut Write, app: &App, addon: &Addon) -> Result<String> {
-    let service = ops.settings().catalog.service(&addon.service).ok_or_else(addons::missing)?;
+    let catalog = ops.catalog();
+    let service = catalog.service(&addon.service).ok_or_else(addons::missing)?;
     let own = store::configs::own_of_app(write, app.id).await?;
     let attachments = store::attachments::of_app(write, app.id).await?;
     let is_free = |name: &str| {
@@ -321,7 +325,8 @@ async fn with_addon(ops: &Ops, tx: &mut Tx, attachment: Attachment) -> Result<At
 
 async fn describe(ops: &Ops, tx: &mut Tx, attachment: Attachment, addon: Addon) -> Result<AttachmentInfo> {
     let app = store::apps::by_id(tx, attachment.app).await?.ok_or_else(missing)?;
-    let service = ops.settings().catalog.service(&addon.service);
+    let catalog = ops.catalog();
+    let service = catalog.service(&addon.service);
     let config_vars = service.map(|service| service.config_names(&attachment.name)).unwrap_or_default();
     let addon = addons::with_app(ops, tx, addon).await?;
     Ok(AttachmentInfo { attachment, app: (&app).into(), addon, config_vars })

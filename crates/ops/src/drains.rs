@@ -2,7 +2,7 @@
 
 use crate::access::{self, Role};
 use crate::{Actor, AppRef, Error, Ops, Permission, Result};
-use domain::{Drain, DrainId};
+use domain::{AddonId, Drain, DrainId};
 use url::Url;
 
 /// A drain with the app it belongs to.
@@ -10,6 +10,8 @@ use url::Url;
 pub struct DrainInfo {
     pub drain: Drain,
     pub app: AppRef,
+    /// Id and name of the add-on that it goes with.
+    pub addon: Option<(AddonId, String)>,
 }
 
 /// The schemes Heroku takes, without those that leave the app's log in the open to anybody.
@@ -21,7 +23,15 @@ pub async fn list(ops: &Ops, actor: &Actor, app: &str) -> Result<Vec<DrainInfo>>
     // The addresses often hold a password.
     let app = access::app(&mut tx, actor, app, Permission::ReadProtected, Role::Collaborator).await?;
     let drains = store::drains::list(&mut tx, app.id).await?;
-    Ok(drains.into_iter().map(|drain| DrainInfo { drain, app: (&app).into() }).collect())
+    let mut list = Vec::new();
+    for drain in drains {
+        let addon = match drain.addon {
+            Some(id) => store::addons::by_id(&mut tx, id).await?.map(|addon| (id, addon.name)),
+            None => None,
+        };
+        list.push(DrainInfo { drain, app: (&app).into(), addon });
+    }
+    Ok(list)
 }
 
 /// One drain by id, address or token.
@@ -39,7 +49,9 @@ pub async fn create(ops: &Ops, actor: &Actor, app: &str, url: &str) -> Result<Dr
     if drains.iter().any(|drain| drain.url == url) {
         return Err(Error::Conflict("This drain was added to the app already.".into()));
     }
-    if drains.len() >= ops.settings().max_drains {
+    // Those of add-ons do not count: users cannot choose them.
+    let own = drains.iter().filter(|drain| drain.addon.is_none()).count();
+    if own >= ops.settings().max_drains {
         return Err(Error::invalid("You have already added the maximum number of drains allowed"));
     }
     let now = ops.now();
@@ -48,12 +60,13 @@ pub async fn create(ops: &Ops, actor: &Actor, app: &str, url: &str) -> Result<Dr
         app: app.id,
         url: url.to_owned(),
         token: format!("d.{}", uuid::Uuid::new_v4()),
+        addon: None,
         created_at: now,
         updated_at: now,
     };
     store::drains::insert(&mut write, &drain).await?;
     write.commit().await?;
-    Ok(DrainInfo { drain, app: (&app).into() })
+    Ok(DrainInfo { drain, app: (&app).into(), addon: None })
 }
 
 /// Removes a drain.
@@ -63,16 +76,21 @@ pub async fn destroy(ops: &Ops, actor: &Actor, app: &str, identity: &str) -> Res
     let drains = store::drains::list(&mut write, app.id).await?;
     let drain = drains.into_iter().find(|drain| is(drain, identity));
     let drain = drain.ok_or_else(|| Error::not_found("drain"))?;
+    if drain.addon.is_some() {
+        return Err(Error::invalid(
+            "This drain is an add-on's, and goes with it. Destroy the add-on instead.",
+        ));
+    }
     store::drains::delete(&mut write, drain.id).await?;
     write.commit().await?;
-    Ok(DrainInfo { drain, app: (&app).into() })
+    Ok(DrainInfo { drain, app: (&app).into(), addon: None })
 }
 
 fn is(drain: &Drain, identity: &str) -> bool {
     drain.id.to_string() == identity || drain.url == identity || drain.token == identity
 }
 
-fn check_url(text: &str) -> Result<()> {
+pub(crate) fn check_url(text: &str) -> Result<()> {
     let url = Url::parse(text).ok().filter(|url| {
         SCHEMES.contains(&url.scheme())
             && url.host_str().is_some_and(|host| !host.is_empty())

@@ -27,6 +27,7 @@ pub mod features;
 pub mod formation;
 pub mod keys;
 pub mod outputs;
+pub mod partners;
 pub mod postgres;
 pub mod rate_limits;
 pub mod redis;
@@ -39,6 +40,7 @@ pub mod sources;
 pub mod stacks;
 pub mod test_builds;
 pub mod transfers;
+pub mod webhooks;
 
 mod access;
 mod error;
@@ -99,7 +101,7 @@ pub struct Settings {
     pub max_uploads: usize,
     /// Bytes of all that the repositories of one app hold, at most.
     pub max_registry_bytes: u64,
-    /// The services that can be had.
+    /// The services that this machine runs; [`Ops::catalog`] has those of partners besides.
     pub catalog: Arc<Catalog>,
     /// The first address for their containers, and how many there are.
     pub service_addresses: (Ipv4Addr, u32),
@@ -147,6 +149,7 @@ struct Inner {
     log: Arc<dyn AppLog>,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     buckets: rate_limits::Buckets,
+    offers: partners::Offers,
 }
 
 impl Ops {
@@ -163,7 +166,8 @@ impl Ops {
         clock: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Self {
         let buckets = rate_limits::Buckets::default();
-        Self { inner: Arc::new(Inner { store, settings, log, clock: Box::new(clock), buckets }) }
+        let offers = partners::Offers::new(settings.catalog.clone());
+        Self { inner: Arc::new(Inner { store, settings, log, clock: Box::new(clock), buckets, offers }) }
     }
 
     /// The rows themselves, for the loops that write what they see.
@@ -174,6 +178,11 @@ impl Ops {
     /// What the installation's owner chose.
     pub fn settings(&self) -> &Settings {
         &self.inner.settings
+    }
+
+    /// The services that can be had now, those of partners included.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        self.inner.offers.current()
     }
 
     /// The time, as exact as the store keeps it.

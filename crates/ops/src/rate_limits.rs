@@ -1,16 +1,18 @@
 //! How many requests an account may make, and how many passwords may be tried for it: buckets of
 //! tokens that fill up steadily. They are kept in memory; a restart of the server fills them.
 
+use crate::partners::{Caller, Scope};
 use crate::{Actor, Error, Ops, Result};
-use domain::AccountId;
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use uuid::Uuid;
 
 /// The buckets of all accounts.
 #[derive(Default)]
 pub(crate) struct Buckets {
-    requests: Mutex<HashMap<AccountId, Bucket>>,
+    /// By account; partners have one for each add-on or service that they call for.
+    requests: Mutex<HashMap<Uuid, Bucket>>,
     /// By address, whether or not somebody has it: the answer must not tell.
     passwords: Mutex<HashMap<String, Bucket>>,
 }
@@ -34,7 +36,20 @@ struct Bucket {
 
 /// Takes a token for a request and returns how many are left.
 pub fn take(ops: &Ops, actor: &Actor) -> Result<u32> {
-    with_bucket(ops, actor, |bucket| {
+    take_from(ops, actor.account.id.0)
+}
+
+/// As [`take`], for a partner.
+pub fn take_as_partner(ops: &Ops, caller: &Caller) -> Result<u32> {
+    let key = match &caller.scope {
+        Scope::Addon(id) => id.0,
+        Scope::Service(name) => Uuid::new_v5(&Uuid::NAMESPACE_DNS, name.as_bytes()),
+    };
+    take_from(ops, key)
+}
+
+fn take_from(ops: &Ops, key: Uuid) -> Result<u32> {
+    with_bucket(ops, key, |bucket| {
         if bucket.tokens < 1.0 {
             return Err(Error::RateLimit);
         }
@@ -45,16 +60,16 @@ pub fn take(ops: &Ops, actor: &Actor) -> Result<u32> {
 
 /// How many tokens are left; asking costs nothing.
 pub fn remaining(ops: &Ops, actor: &Actor) -> u32 {
-    with_bucket(ops, actor, |bucket| bucket.tokens as u32)
+    with_bucket(ops, actor.account.id.0, |bucket| bucket.tokens as u32)
 }
 
-fn with_bucket<T>(ops: &Ops, actor: &Actor, act: impl FnOnce(&mut Bucket) -> T) -> T {
+fn with_bucket<T>(ops: &Ops, key: Uuid, act: impl FnOnce(&mut Bucket) -> T) -> T {
     let settings = ops.settings();
     let rate =
         Rate { full: f64::from(settings.rate_limit), per_minute: f64::from(settings.rate_limit_refill) };
     let now = ops.now();
     let mut buckets = ops.inner.buckets.requests.lock().unwrap_or_else(PoisonError::into_inner);
-    let bucket = buckets.entry(actor.account.id).or_insert(Bucket { tokens: rate.full, as_of: now });
+    let bucket = buckets.entry(key).or_insert(Bucket { tokens: rate.full, as_of: now });
     bucket.refill(rate, now);
     act(bucket)
 }

@@ -8,5 +8,7 @@ pub mod addons;
 pub mod archives;
 pub mod builds;
 pub mod dynos;
+pub mod partners;
 pub mod routes;
 pub mod transfers;
+pub mod webhooks;

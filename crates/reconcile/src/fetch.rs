@@ -7,7 +7,7 @@ use domain::Digest;
 use futures_util::StreamExt;
 use image::ImageStore;
 use ipnet::IpNet;
-use reach::{Reach, Resolver};
+pub(crate) use reach::{Reach, Resolver};
 use reqwest::header::LOCATION;
 use reqwest::{Client, Response, Url};
 use std::io;

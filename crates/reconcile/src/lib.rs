@@ -18,6 +18,7 @@ mod lines;
 mod metrics;
 mod output;
 mod own_image;
+mod partners;
 mod releases;
 mod routes;
 mod services;
@@ -29,6 +30,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod transfers;
+mod webhooks;
 mod world;
 
 pub use builder_seam::Build;
@@ -37,6 +39,7 @@ pub use error::{Error, Result};
 pub use output::{OutputId, OutputStream, OutputWriter, Outputs};
 pub use shelf::{Shelf, StoreError as ShelfError};
 pub use storage::{Answer, Storage};
+pub use webhooks::Show;
 
 use collect::Collected;
 use domain::DynoId;
@@ -76,6 +79,10 @@ pub struct Settings {
     pub dynos: planner::dynos::Settings,
     pub addons: planner::addons::Settings,
     pub archives: planner::archives::Settings,
+    pub partners: planner::partners::Settings,
+    pub webhooks: planner::webhooks::Settings,
+    /// How long a partner may take to answer (Heroku's figure).
+    pub partner_patience: Duration,
     /// Bytes that a dyno may write to its own file system.
     pub dyno_disk: u64,
     /// Builds that run at the same time.
@@ -110,6 +117,9 @@ impl Settings {
             dynos: planner::dynos::Settings::default(),
             addons: planner::addons::Settings::default(),
             archives: planner::archives::Settings::default(),
+            partners: planner::partners::Settings::default(),
+            webhooks: planner::webhooks::Settings::default(),
+            partner_patience: Duration::from_secs(25),
             dyno_disk: 4 << 30,
             max_builds: 2,
             source_limit: 1 << 30,
@@ -136,6 +146,8 @@ pub struct Deps {
     pub outputs: Outputs,
     pub routing: Arc<dyn Routing>,
     pub storage: Arc<dyn Storage>,
+    /// How apps look, for those who want to be told.
+    pub show: Arc<dyn Show>,
 }
 
 /// The running loops.
@@ -185,7 +197,7 @@ struct Starter {
 
 impl Starter {
     fn all(&mut self, settings: &Arc<Settings>) {
-        let Deps { ops, engine, builder, images, logs, outputs, routing, storage } = self.deps.clone();
+        let Deps { ops, engine, builder, images, logs, outputs, routing, storage, show } = self.deps.clone();
         let collected = Collected::new();
         let swept = CancellationToken::new();
         let publisher = routes::Publisher::new(ops.clone(), routing, Arc::new(settings.dynos.clone()));
@@ -313,10 +325,39 @@ impl Starter {
         let nudge = self.nudged_by(&[Table::Addons]);
         self.start(samples, nudge);
 
+        let nudge = self.nudged_by(&[Table::Addons, Table::Partners]);
+        let asking = partners::Partners {
+            worker: partners::Worker {
+                ops: ops.clone(),
+                caller: partners::Caller::new(settings.partner_patience),
+                settings: settings.partners,
+                shutdown: self.shutdown.clone(),
+                busy: Arc::default(),
+            },
+            nudge: nudge.clone(),
+            children: self.children.clone(),
+        };
+        self.start(asking, nudge);
+
         let nudge = self.nudged_by(&[Table::Transfers, Table::Addons]);
         nudge.on(engine.changes(), &self.shutdown);
         let worker = transfers::Worker { services: worker, at_work, settings: settings.clone() };
         self.start(transfers::Transfers::new(worker, nudge.clone(), self.children.clone()), nudge);
+
+        let nudge = self.nudged_by(&webhooks::LOOKED_AT);
+        let telling = webhooks::Webhooks {
+            show,
+            worker: webhooks::Worker::new(
+                ops.clone(),
+                webhooks::Sender::new(&settings.source_networks),
+                settings.webhooks,
+                self.shutdown.clone(),
+            ),
+            nudge: nudge.clone(),
+            children: self.children.clone(),
+            rested: tokio::time::Instant::now(),
+        };
+        self.start(telling, nudge);
 
         let nudge = self.nudged_by(&[]);
         self.start(metrics::Metrics { ops: ops.clone(), engine: engine.clone(), logs: logs.clone() }, nudge);

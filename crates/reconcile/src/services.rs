@@ -169,7 +169,11 @@ impl Services {
     async fn world(&self, observed: &BTreeMap<InstanceId, Observation>) -> Result<World> {
         let mut tx = self.worker.ops.store().read().await?;
         let instances = store::instances::list(&mut tx).await?;
-        let addons = store::addons::list(&mut tx).await?;
+        let mut addons = store::addons::list(&mut tx).await?;
+        // Those of partners' services are another loop's.
+        let partners: BTreeSet<_> =
+            store::resources::list(&mut tx).await?.into_iter().map(|one| one.addon).collect();
+        addons.retain(|addon| !partners.contains(&addon.id));
         let errands = store::errands::pending(&mut tx).await?;
         let credentials = store::credentials::pending(&mut tx).await?;
         let origins = store::origins::list(&mut tx).await?;

@@ -23,7 +23,7 @@ fn authorization(row: &SqliteRow) -> Result<Authorization> {
     })
 }
 
-fn hash(token: &str) -> String {
+pub(crate) fn hash(token: &str) -> String {
     hex::encode(Sha256::digest(token.as_bytes()))
 }
 

@@ -1,6 +1,6 @@
 //! Log drains. Their addresses often carry a password, so they are sealed.
 
-use crate::row::{Columns, micros};
+use crate::row::{Columns, micros, text_of};
 use crate::seal::{Place, open, seal};
 use crate::{Result, StoreError, Table, Tx, Write};
 use domain::{AppId, Drain, DrainId};
@@ -19,6 +19,7 @@ fn drain(tx: &Tx, row: &SqliteRow) -> Result<Drain> {
         url: String::from_utf8(url.to_vec())
             .map_err(|_| StoreError::Corrupt { column: "sealed_url", why: "not UTF-8".into() })?,
         token: row.text("token")?,
+        addon: row.parsed_if_any("addon_id")?,
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
     })
@@ -30,7 +31,8 @@ pub async fn insert(write: &mut Write, drain: &Drain) -> Result<()> {
     let id = drain.id.to_string();
     let sealed = seal(&write.keys(), place(&id), drain.url.as_bytes())?;
     sqlx::query(
-        "INSERT INTO drains (id, app_id, sealed_url, token, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO drains (id, app_id, sealed_url, token, created_at, updated_at, addon_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(&id)
     .bind(drain.app.to_string())
@@ -38,6 +40,7 @@ pub async fn insert(write: &mut Write, drain: &Drain) -> Result<()> {
     .bind(&drain.token)
     .bind(micros(drain.created_at))
     .bind(micros(drain.updated_at))
+    .bind(text_of(drain.addon.as_ref()))
     .execute(write.sql())
     .await?;
     Ok(())

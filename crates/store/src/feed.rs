@@ -17,14 +17,18 @@ pub enum Table {
     Drains,
     Dynos,
     Formation,
+    /// Partners, and the tokens that they have.
+    Partners,
     Releases,
     Slugs,
     Sources,
     /// Transfers of add-ons' data, and schedules of backups.
     Transfers,
+    /// Webhooks, what they are told, and how apps were.
+    Webhooks,
 }
 
-const TABLES: usize = Table::Transfers as usize + 1;
+const TABLES: usize = Table::Webhooks as usize + 1;
 
 /// The sending side.
 pub(crate) struct Feed {

@@ -31,13 +31,17 @@ pub mod formation;
 pub mod instances;
 pub mod keys;
 pub mod origins;
+pub mod partner_tokens;
+pub mod partners;
 pub mod registry;
 pub mod releases;
+pub mod resources;
 pub mod settings;
 pub mod slugs;
 pub mod sources;
 pub mod ssh_keys;
 pub mod transfers;
+pub mod webhooks;
 
 mod error;
 mod feed;

@@ -142,6 +142,10 @@ const SEALED_COLUMNS: &[SealedColumn] = sealed_columns![
     "addon_credentials"."sealed_values" by "id",
     "addon_credentials"."sealed_next_values" by "id",
     "transfers"."sealed_url" by "id",
+    "partners"."sealed_secrets" by "id",
+    "webhooks"."sealed_target" by "id",
+    "webhook_shadows"."sealed_data" by "id",
+    "webhook_events"."sealed_payload" by "id",
 ];
 
 /// Wraps the data keys of all rows anew.

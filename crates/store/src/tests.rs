@@ -257,6 +257,7 @@ async fn secrets_are_not_in_the_files_and_do_not_open_in_another_row() {
         app: one.id,
         url: format!("https://me:{SECRET}@example.com"),
         token: "d.1".into(),
+        addon: None,
         created_at: now(),
         updated_at: now(),
     };

@@ -202,3 +202,19 @@ pub struct Config {
     pub name: String,
     pub value: Option<String>,
 }
+
+/// Body of `PATCH /addons/{addon}/config`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpdateConfig {
+    #[serde(default)]
+    pub config: Vec<Config>,
+}
+
+/// The way into an add-on's dashboard: `/addons/{addon}/sso`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sso {
+    /// `post` or `get`
+    pub method: String,
+    pub action: String,
+    pub params: BTreeMap<String, Value>,
+}

@@ -30,6 +30,7 @@ pub mod formation;
 pub mod key;
 pub mod log_drain;
 pub mod log_session;
+pub mod partner;
 pub mod place;
 pub mod rate_limit;
 pub mod reference;
@@ -41,6 +42,7 @@ pub mod source;
 pub mod status;
 pub mod test_build;
 pub mod time;
+pub mod webhook;
 
 pub use error::Error;
 pub use reference::{AppRef, IdRef, Identity, NamedRef, NumberOrText, UserRef};

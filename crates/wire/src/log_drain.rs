@@ -9,7 +9,7 @@ use uuid::Uuid;
 pub struct LogDrain {
     pub id: Uuid,
     /// The add-on that owns it; `null` for one of the user's.
-    pub addon: Option<serde_json::Value>,
+    pub addon: Option<crate::NamedRef>,
     pub app: Option<AppRef>,
     /// `d.<uuid>`
     pub token: String,

@@ -39,7 +39,7 @@ pub(crate) async fn read(body: axum::body::Body) -> Result<Bytes, ApiError> {
 }
 
 /// Reads JSON. What is no JSON is a bad request; JSON of another shape has invalid parameters.
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let bytes = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
     // A list would be read as an object's values in their order.
     if bytes.trim_ascii_start().starts_with(b"[") {

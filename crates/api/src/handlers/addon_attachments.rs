@@ -1,6 +1,6 @@
 //! Attachments: `/addon-attachments`, `/apps/{app}/addon-attachments`.
 
-use crate::extract::{Body, Login};
+use crate::extract::{Body, Origin, Viewer, Who};
 use crate::ranges::{Page, Range};
 use crate::{Api, ApiError, present};
 use axum::Json;
@@ -12,77 +12,112 @@ use wire::addon::{Attachment, CreateAttachment, ResolveAttachment};
 /// What a client wants to see beside the usual.
 const INCLUSION: &str = "accept-inclusion";
 
-fn shape(api: &Api, headers: &HeaderMap, info: &AttachmentInfo) -> Attachment {
-    let wanted = headers.get(INCLUSION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let wants = |what: &str| wanted.split(',').any(|word| word.trim() == what);
-    present::attachment(&api.ops().settings().catalog, info, wants("addon:plan"), wants("config_vars"))
+fn shape(api: &Api, viewer: &Viewer, headers: &HeaderMap, info: &AttachmentInfo) -> Attachment {
+    let addon = &info.addon.addon;
+    let web_url = viewer.dashboard(api, &addon.service, addon.id);
+    Attachment { web_url, ..bare(api, headers, info) }
 }
 
-fn page(api: &Api, headers: &HeaderMap, range: &Range, list: &[AttachmentInfo]) -> Result<Page, ApiError> {
-    let list: Vec<_> = list.iter().map(|info| shape(api, headers, info)).collect();
+fn bare(api: &Api, headers: &HeaderMap, info: &AttachmentInfo) -> Attachment {
+    let wanted = headers.get(INCLUSION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let wants = |what: &str| wanted.split(',').any(|word| word.trim() == what);
+    present::attachment(&api.ops().catalog(), info, wants("addon:plan"), wants("config_vars"))
+}
+
+fn page(
+    api: &Api,
+    viewer: &Viewer,
+    headers: &HeaderMap,
+    range: &Range,
+    list: &[AttachmentInfo],
+) -> Result<Page, ApiError> {
+    let list: Vec<_> = list.iter().map(|info| shape(api, viewer, headers, info)).collect();
     Page::select(range, &["id", "name"], &list)
 }
 
 /// `GET /addon-attachments`
 pub(crate) async fn list(
     State(api): State<Api>,
-    Login(actor): Login,
+    viewer: Viewer,
     headers: HeaderMap,
     range: Range,
 ) -> Result<Page, ApiError> {
-    page(&api, &headers, &range, &ops::attachments::list(api.ops(), &actor).await?)
+    page(&api, &viewer, &headers, &range, &ops::attachments::list(api.ops(), &viewer.actor).await?)
 }
 
 /// `GET /apps/{app}/addon-attachments`
 pub(crate) async fn list_of_app(
     State(api): State<Api>,
-    Login(actor): Login,
+    viewer: Viewer,
     Path(app): Path<String>,
     headers: HeaderMap,
     range: Range,
 ) -> Result<Page, ApiError> {
-    page(&api, &headers, &range, &ops::attachments::list_of_app(api.ops(), &actor, &app).await?)
+    page(
+        &api,
+        &viewer,
+        &headers,
+        &range,
+        &ops::attachments::list_of_app(api.ops(), &viewer.actor, &app).await?,
+    )
 }
 
 /// `GET /addons/{addon}/addon-attachments`
 pub(crate) async fn list_of_addon(
     State(api): State<Api>,
-    Login(actor): Login,
+    who: Who,
+    origin: Origin,
     Path(addon): Path<String>,
     headers: HeaderMap,
     range: Range,
 ) -> Result<Page, ApiError> {
-    page(&api, &headers, &range, &ops::attachments::list_of_addon(api.ops(), &actor, &addon).await?)
+    match who {
+        Who::User(actor) => {
+            let list = ops::attachments::list_of_addon(api.ops(), &actor, &addon).await?;
+            page(&api, &Viewer { actor, origin }, &headers, &range, &list)
+        }
+        Who::Partner(caller) => {
+            let list = ops::partners::attachments(api.ops(), &caller, &addon).await?;
+            let list: Vec<_> = list.iter().map(|info| bare(&api, &headers, info)).collect();
+            Page::select(&range, &["id", "name"], &list)
+        }
+    }
 }
 
 /// `GET /addon-attachments/{attachment}`
 pub(crate) async fn info(
     State(api): State<Api>,
-    Login(actor): Login,
+    viewer: Viewer,
     Path(attachment): Path<String>,
     headers: HeaderMap,
 ) -> Result<Json<Attachment>, ApiError> {
-    Ok(Json(shape(&api, &headers, &ops::attachments::info(api.ops(), &actor, &attachment).await?)))
+    Ok(Json(shape(
+        &api,
+        &viewer,
+        &headers,
+        &ops::attachments::info(api.ops(), &viewer.actor, &attachment).await?,
+    )))
 }
 
 /// `GET /apps/{app}/addon-attachments/{attachment}`, by name or id.
 pub(crate) async fn info_of_app(
     State(api): State<Api>,
-    Login(actor): Login,
+    viewer: Viewer,
     Path((app, attachment)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Json<Attachment>, ApiError> {
     Ok(Json(shape(
         &api,
+        &viewer,
         &headers,
-        &ops::attachments::info_of_app(api.ops(), &actor, &app, &attachment).await?,
+        &ops::attachments::info_of_app(api.ops(), &viewer.actor, &app, &attachment).await?,
     )))
 }
 
 /// `POST /addon-attachments`
 pub(crate) async fn create(
     State(api): State<Api>,
-    Login(actor): Login,
+    viewer: Viewer,
     headers: HeaderMap,
     Body(body): Body<CreateAttachment>,
 ) -> Result<(StatusCode, Json<Attachment>), ApiError> {
@@ -93,29 +128,34 @@ pub(crate) async fn create(
         confirm: body.confirm,
         namespace: body.namespace,
     };
-    let info = ops::attachments::create(api.ops(), &actor, create).await?;
-    Ok((StatusCode::CREATED, Json(shape(&api, &headers, &info))))
+    let info = ops::attachments::create(api.ops(), &viewer.actor, create).await?;
+    Ok((StatusCode::CREATED, Json(shape(&api, &viewer, &headers, &info))))
 }
 
 /// `DELETE /addon-attachments/{attachment}`
 pub(crate) async fn delete(
     State(api): State<Api>,
-    Login(actor): Login,
+    viewer: Viewer,
     Path(attachment): Path<String>,
     headers: HeaderMap,
 ) -> Result<Json<Attachment>, ApiError> {
-    Ok(Json(shape(&api, &headers, &ops::attachments::destroy(api.ops(), &actor, &attachment).await?)))
+    Ok(Json(shape(
+        &api,
+        &viewer,
+        &headers,
+        &ops::attachments::destroy(api.ops(), &viewer.actor, &attachment).await?,
+    )))
 }
 
 /// `POST /actions/addon-attachments/resolve`
 pub(crate) async fn resolve(
     State(api): State<Api>,
-    Login(actor): Login,
+    viewer: Viewer,
     headers: HeaderMap,
     Body(body): Body<ResolveAttachment>,
 ) -> Result<Json<Vec<Attachment>>, ApiError> {
     let ResolveAttachment { addon_attachment, app, addon_service } = body;
     let (app, service) = (app.as_deref(), addon_service.as_deref());
-    let found = ops::attachments::resolve(api.ops(), &actor, &addon_attachment, app, service).await?;
-    Ok(Json(found.iter().map(|info| shape(&api, &headers, info)).collect()))
+    let found = ops::attachments::resolve(api.ops(), &viewer.actor, &addon_attachment, app, service).await?;
+    Ok(Json(found.iter().map(|info| shape(&api, &viewer, &headers, info)).collect()))
 }

@@ -1,10 +1,11 @@
 //! Add-ons: `/addons`, `/apps/{app}/addons`, `/actions/addons/resolve`.
 
-use crate::extract::{Body, Login};
+use crate::extract::{Body, Origin, Viewer, Who};
 use crate::ranges::{Page, Range};
 use crate::{Api, ApiError, present};
 use axum::Json;
 use axum::extract::{Path, State};
+use domain::AddonState;
 use http::StatusCode;
 use ops::addons::AddonInfo;
 use serde_json::Value;
@@ -13,126 +14,151 @@ use wire::addon::{Addon, Config, Create, Delete, Resolve, Update};
 
 /// How long an answer waits for what is quick to make, so that its user is told that it is there.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// A partner may take this long to answer.
+const PARTNER_PATIENCE: Duration = Duration::from_secs(28);
 
-fn shape(api: &Api, info: &AddonInfo) -> Addon {
-    present::addon(&api.ops().settings().catalog, info)
+fn shape(api: &Api, viewer: &Viewer, info: &AddonInfo) -> Addon {
+    let web_url = viewer.dashboard(api, &info.addon.service, info.addon.id);
+    Addon { web_url, ..present::addon(&api.ops().catalog(), info) }
 }
 
-fn page(api: &Api, range: &Range, list: &[AddonInfo]) -> Result<Page, ApiError> {
-    let list: Vec<_> = list.iter().map(|info| shape(api, info)).collect();
+fn page(api: &Api, viewer: &Viewer, range: &Range, list: &[AddonInfo]) -> Result<Page, ApiError> {
+    let list: Vec<_> = list.iter().map(|info| shape(api, viewer, info)).collect();
     Page::select(range, &["id", "name"], &list)
 }
 
 /// `GET /addons`
-pub(crate) async fn list(
-    State(api): State<Api>,
-    Login(actor): Login,
-    range: Range,
-) -> Result<Page, ApiError> {
-    page(&api, &range, &ops::addons::list(api.ops(), &actor).await?)
+pub(crate) async fn list(State(api): State<Api>, viewer: Viewer, range: Range) -> Result<Page, ApiError> {
+    page(&api, &viewer, &range, &ops::addons::list(api.ops(), &viewer.actor).await?)
 }
 
 /// `GET /users/{user}/addons`
 pub(crate) async fn list_of_user(
     State(api): State<Api>,
-    Login(actor): Login,
+    viewer: Viewer,
     Path(user): Path<String>,
     range: Range,
 ) -> Result<Page, ApiError> {
-    page(&api, &range, &ops::addons::list_of_user(api.ops(), &actor, &user).await?)
+    page(&api, &viewer, &range, &ops::addons::list_of_user(api.ops(), &viewer.actor, &user).await?)
 }
 
 /// `GET /apps/{app}/addons`
 pub(crate) async fn list_of_app(
     State(api): State<Api>,
-    Login(actor): Login,
+    viewer: Viewer,
     Path(app): Path<String>,
     range: Range,
 ) -> Result<Page, ApiError> {
-    page(&api, &range, &ops::addons::list_of_app(api.ops(), &actor, &app).await?)
+    page(&api, &viewer, &range, &ops::addons::list_of_app(api.ops(), &viewer.actor, &app).await?)
 }
 
-/// `GET /addons/{addon}`
+/// `GET /addons/{addon}`, also for the partner that runs it.
 pub(crate) async fn info(
     State(api): State<Api>,
-    Login(actor): Login,
+    who: Who,
+    origin: Origin,
     Path(addon): Path<String>,
 ) -> Result<Json<Addon>, ApiError> {
-    Ok(Json(shape(&api, &ops::addons::info(api.ops(), &actor, &addon).await?)))
+    match who {
+        Who::User(actor) => {
+            let viewer = Viewer { actor, origin };
+            Ok(Json(shape(&api, &viewer, &ops::addons::info(api.ops(), &viewer.actor, &addon).await?)))
+        }
+        Who::Partner(caller) => {
+            let info = ops::partners::addon(api.ops(), &caller, &addon).await?;
+            Ok(Json(present::addon(&api.ops().catalog(), &info)))
+        }
+    }
 }
 
 /// `GET /apps/{app}/addons/{addon}`
 pub(crate) async fn info_of_app(
     State(api): State<Api>,
-    Login(actor): Login,
+    viewer: Viewer,
     Path((app, addon)): Path<(String, String)>,
 ) -> Result<Json<Addon>, ApiError> {
-    Ok(Json(shape(&api, &ops::addons::info_of_app(api.ops(), &actor, &app, &addon).await?)))
+    Ok(Json(shape(&api, &viewer, &ops::addons::info_of_app(api.ops(), &viewer.actor, &app, &addon).await?)))
 }
 
 /// `POST /apps/{app}/addons`
 pub(crate) async fn create(
     State(api): State<Api>,
-    Login(actor): Login,
+    viewer: Viewer,
     Path(app): Path<String>,
     Body(body): Body<Create>,
 ) -> Result<(StatusCode, Json<Addon>), ApiError> {
-    let options = body.config.into_iter().map(|(name, value)| match value {
-        Value::String(text) => (name, text),
-        other => (name, other.to_string()),
-    });
     let create = ops::addons::Create {
         plan: body.plan.as_str().to_owned(),
         name: body.name,
         attachment: body.attachment.and_then(|attachment| attachment.name),
         confirm: body.confirm,
-        options: options.collect(),
+        options: body.config.into_iter().map(|(name, value)| (name, text(value))).collect(),
     };
-    let info = ops::addons::create(api.ops(), &actor, &app, create).await?;
-    let info = ops::addons::settled(api.ops(), info, PATIENCE).await?;
-    Ok((StatusCode::CREATED, Json(shape(&api, &info))))
+    let info = ops::addons::create(api.ops(), &viewer.actor, &app, create).await?;
+    let patience = if info.resource.is_some() { PARTNER_PATIENCE } else { PATIENCE };
+    let info = ops::addons::settled(api.ops(), info, patience).await?;
+    if info.resource.is_some() && info.addon.state == AddonState::Failed {
+        let why = info.addon.failure.unwrap_or_else(|| "The service does not make it.".into());
+        return Err(ApiError::invalid_params(why));
+    }
+    Ok((StatusCode::CREATED, Json(shape(&api, &viewer, &info))))
+}
+
+/// Options are text; `--flag` alone comes as `true`.
+fn text(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
 }
 
 /// `PATCH /apps/{app}/addons/{addon}`
 pub(crate) async fn update(
     State(api): State<Api>,
-    Login(actor): Login,
+    viewer: Viewer,
     Path((app, addon)): Path<(String, String)>,
     Body(body): Body<Update>,
 ) -> Result<Json<Addon>, ApiError> {
     let update =
         ops::addons::Update { name: body.name, plan: body.plan.map(|plan| plan.as_str().to_owned()) };
-    Ok(Json(shape(&api, &ops::addons::update(api.ops(), &actor, &app, &addon, update).await?)))
+    let info = ops::addons::update(api.ops(), &viewer.actor, &app, &addon, update).await?;
+    let info = ops::partners::plan_settled(api.ops(), info, PARTNER_PATIENCE).await?;
+    Ok(Json(shape(&api, &viewer, &info)))
 }
 
 /// `DELETE /apps/{app}/addons/{addon}`
 pub(crate) async fn delete(
     State(api): State<Api>,
-    Login(actor): Login,
+    viewer: Viewer,
     Path((app, addon)): Path<(String, String)>,
     Body(body): Body<Delete>,
 ) -> Result<Json<Addon>, ApiError> {
-    Ok(Json(shape(&api, &ops::addons::destroy(api.ops(), &actor, &app, &addon, body.force).await?)))
+    Ok(Json(shape(
+        &api,
+        &viewer,
+        &ops::addons::destroy(api.ops(), &viewer.actor, &app, &addon, body.force).await?,
+    )))
 }
 
 /// `GET /addons/{addon}/config/{namespace}`
 pub(crate) async fn config(
     State(api): State<Api>,
-    Login(actor): Login,
+    viewer: Viewer,
     Path((addon, namespace)): Path<(String, String)>,
 ) -> Result<Json<Vec<Config>>, ApiError> {
-    let vars = ops::attachments::of_namespace(api.ops(), &actor, &addon, &namespace).await?;
+    let vars = ops::attachments::of_namespace(api.ops(), &viewer.actor, &addon, &namespace).await?;
     Ok(Json(vars.into_iter().map(|(name, value)| Config { name, value: Some(value) }).collect()))
 }
 
 /// `POST /actions/addons/resolve`
 pub(crate) async fn resolve(
     State(api): State<Api>,
-    Login(actor): Login,
+    viewer: Viewer,
     Body(body): Body<Resolve>,
 ) -> Result<Json<Vec<Addon>>, ApiError> {
     let Resolve { addon, app, addon_service } = body;
     let found =
-        ops::addons::resolve(api.ops(), &actor, &addon, app.as_deref(), addon_service.as_deref()).await?;
-    Ok(Json(found.iter().map(|info| shape(&api, info)).collect()))
+        ops::addons::resolve(api.ops(), &viewer.actor, &addon, app.as_deref(), addon_service.as_deref())
+            .await?;
+    Ok(Json(found.iter().map(|info| shape(&api, &viewer, info)).collect()))
 }

@@ -1,6 +1,6 @@
 //! Apps: `/apps`.
 
-use crate::extract::{Body, Login, Origin};
+use crate::extract::{Body, Login, Origin, Who};
 use crate::present::Addresses;
 use crate::ranges::{Page, Range};
 use crate::{Api, ApiError, present};
@@ -77,14 +77,17 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, Json(shape(&api, &origin, &info))))
 }
 
-/// `GET /apps/{app}`, by name or id.
+/// `GET /apps/{app}`, by name or id; also for partners whose add-on it has.
 pub(crate) async fn info(
     State(api): State<Api>,
-    Login(actor): Login,
+    who: Who,
     Path(app): Path<String>,
     origin: Origin,
 ) -> Result<Json<App>, ApiError> {
-    let info = ops::apps::info(api.ops(), &actor, &app).await?;
+    let info = match who {
+        Who::User(actor) => ops::apps::info(api.ops(), &actor, &app).await?,
+        Who::Partner(caller) => ops::partners::app(api.ops(), &caller, &app).await?,
+    };
     Ok(Json(shape(&api, &origin, &info)))
 }
 

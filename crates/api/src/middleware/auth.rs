@@ -8,8 +8,9 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use ops::Actor;
+use ops::partners::Caller;
 
 const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 const MULTIPLIER: HeaderName = HeaderName::from_static("ratelimit-multiplier");
@@ -27,17 +28,28 @@ enum Credentials {
 /// Recognises who asks, counts the request against their limit and tells what is left of it.
 /// Nobody is turned away here for being nobody: the endpoints that need somebody take a [`Login`].
 pub(crate) async fn authenticate(State(api): State<Api>, mut request: Request, next: Next) -> Response {
-    let actor = match recognise(&api, request.headers()).await {
-        Ok(actor) => actor,
+    let who = match recognise(&api, request.headers()).await {
+        Ok(who) => who,
         Err(error) => return error.into_response(),
     };
-    let Some(actor) = actor else { return next.run(request).await };
-    let left = if request.uri().path() == FREE {
-        Ok(ops::rate_limits::remaining(api.ops(), &actor))
-    } else {
-        ops::rate_limits::take(api.ops(), &actor)
+    let left = match who {
+        None => return next.run(request).await,
+        Some(Who::User(actor)) => {
+            let free = request.uri().path() == FREE;
+            let left = if free {
+                Ok(ops::rate_limits::remaining(api.ops(), &actor))
+            } else {
+                ops::rate_limits::take(api.ops(), &actor)
+            };
+            request.extensions_mut().insert(Login(actor));
+            left
+        }
+        Some(Who::Partner(caller)) => {
+            let left = ops::rate_limits::take_as_partner(api.ops(), &caller);
+            request.extensions_mut().insert(PartnerLogin(caller));
+            left
+        }
     };
-    request.extensions_mut().insert(Login(actor));
     let (left, mut response) = match left {
         Ok(left) => (left, next.run(request).await),
         Err(error) => (0, ApiError::from(error).into_response()),
@@ -48,16 +60,22 @@ pub(crate) async fn authenticate(State(api): State<Api>, mut request: Request, n
 }
 
 /// Whose token it is; `None` if there is none or nobody's.
-async fn recognise(api: &Api, headers: &HeaderMap) -> Result<Option<Actor>, ApiError> {
-    let token = match credentials(headers) {
+async fn recognise(api: &Api, headers: &HeaderMap) -> Result<Option<Who>, ApiError> {
+    let (user, token) = match credentials(headers) {
         Credentials::None => return Ok(None),
-        Credentials::Token(token) | Credentials::Basic { password: token, .. } => token,
+        Credentials::Token(token) => (None, token),
+        Credentials::Basic { user, password } => (Some(user), password),
     };
     match ops::authorizations::authenticate(api.ops(), &token).await {
-        Ok(actor) => Ok(Some(actor)),
-        Err(ops::Error::Unauthorized(_)) => Ok(None),
-        Err(error) => Err(error.into()),
+        Ok(actor) => return Ok(Some(Who::User(actor))),
+        Err(ops::Error::Unauthorized(_)) => {}
+        Err(error) => return Err(error.into()),
     }
+    let caller = match (ops::partners::authenticate(api.ops(), &token).await?, user) {
+        (None, Some(name)) => ops::partners::authenticate_service(api.ops(), &name, &token).await?,
+        (known, _) => known,
+    };
+    Ok(caller.map(Who::Partner))
 }
 
 /// Reads the header. `Bearer undefined` is what the official CLI sends when nobody is logged in.
@@ -90,6 +108,41 @@ impl<S: Sync> FromRequestParts<S> for Login {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         parts.extensions.get::<Self>().cloned().ok_or_else(ApiError::unauthorized)
+    }
+}
+
+/// A partner that showed a token, or its service's password.
+#[derive(Clone)]
+pub(crate) struct PartnerLogin(pub(crate) Caller);
+
+impl<S: Sync> FromRequestParts<S> for PartnerLogin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        if parts.extensions.get::<Login>().is_some() {
+            let message = "Only the partner that runs this add-on's service may do this.";
+            return Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", message));
+        }
+        parts.extensions.get::<Self>().cloned().ok_or_else(ApiError::unauthorized)
+    }
+}
+
+/// Either of them, where both may ask.
+#[expect(clippy::large_enum_variant, reason = "one a request, and not for long")]
+pub(crate) enum Who {
+    User(Actor),
+    Partner(Caller),
+}
+
+impl<S: Sync> FromRequestParts<S> for Who {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        if let Some(PartnerLogin(caller)) = parts.extensions.get::<PartnerLogin>() {
+            return Ok(Self::Partner(caller.clone()));
+        }
+        let Login(actor) = parts.extensions.get::<Login>().cloned().ok_or_else(ApiError::unauthorized)?;
+        Ok(Self::User(actor))
     }
 }
 

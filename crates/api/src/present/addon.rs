@@ -3,13 +3,14 @@
 use super::app_ref;
 use super::place::{SINCE, generation, region, stable_id};
 use addons::{Catalog, Definition};
+use domain::AddonState;
 use ops::addons::AddonInfo;
 use ops::attachments::AttachmentInfo;
 use wire::NamedRef;
 use wire::addon::{Addon, AttachedAddon, Attachment, BillingEntity, Plan, Price, RegionCapability, Service};
 
 pub(crate) fn addon(catalog: &Catalog, info: &AddonInfo) -> Addon {
-    let AddonInfo { addon, app, config_vars } = info;
+    let AddonInfo { addon, app, config_vars, resource } = info;
     let plan = plan_of(catalog, &addon.service, &addon.plan);
     Addon {
         id: addon.id.0,
@@ -24,13 +25,23 @@ pub(crate) fn addon(catalog: &Catalog, info: &AddonInfo) -> Addon {
         config_vars: config_vars.clone(),
         name: addon.name.clone(),
         plan,
-        provider_id: addon.id.to_string(),
-        provision_message: addon.failure.clone().unwrap_or_default(),
+        provider_id: resource
+            .as_ref()
+            .and_then(|resource| resource.provider_id.clone())
+            .unwrap_or_else(|| addon.id.to_string()),
+        provision_message: message(info),
         state: addon.state.shown().into(),
         web_url: None,
         created_at: addon.created_at.into(),
         updated_at: addon.updated_at.into(),
     }
+}
+
+/// Why an add-on is not there, or what its partner says.
+fn message(info: &AddonInfo) -> String {
+    let said = || info.resource.as_ref().and_then(|resource| resource.message.clone());
+    let failure = info.addon.failure.clone().filter(|_| info.addon.state != AddonState::Provisioned);
+    failure.or_else(said).unwrap_or_default()
 }
 
 /// `with_plan` and `with_vars` are what `Accept-Inclusion` asks for.

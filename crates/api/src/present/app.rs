@@ -78,10 +78,10 @@ pub(crate) fn domain(info: &DomainInfo, default_hostname: &str) -> wire::domain:
     }
 }
 
-pub(crate) fn log_drain(DrainInfo { drain, app }: &DrainInfo) -> wire::log_drain::LogDrain {
+pub(crate) fn log_drain(DrainInfo { drain, app, addon }: &DrainInfo) -> wire::log_drain::LogDrain {
     wire::log_drain::LogDrain {
         id: drain.id.0,
-        addon: None,
+        addon: addon.as_ref().map(|(id, name)| NamedRef { id: id.0, name: name.clone() }),
         app: Some(super::app_ref(app)),
         token: drain.token.clone(),
         url: drain.url.clone(),

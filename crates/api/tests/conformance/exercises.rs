@@ -17,6 +17,9 @@ pub async fn run(walk: &mut Walk) {
     logs(walk, &app).await;
     marketplace(walk).await;
     addons(walk, &app).await;
+    let (addon, token) = partners(walk, &app).await;
+    webhooks(walk, &walk.world.token.clone(), &app, "app", &format!("/apps/{app}")).await;
+    webhooks(walk, &token, &app, "add-on", &format!("/addons/{addon}")).await;
     walk.call("app", "Delete", &format!("/apps/{app}"), Value::Null).await;
 }
 
@@ -240,6 +243,94 @@ async fn addons(walk: &mut Walk, app: &str) {
     walk.call("add-on", "Delete", &at("addons/acme-primary"), json!({"force": false})).await;
 }
 
+/// A partner's service, an add-on of it, and a token for that.
+async fn partners(walk: &mut Walk, app: &str) -> (String, String) {
+    let manifest = json!({
+        "id": "memo",
+        "api": {
+            "config_vars": ["MEMO_URL"], "password": "geheim-1234", "sso_salt": "salz-1234", "version": "3",
+            "production": { "base_url": "https://memo.test/r", "sso_url": "https://memo.test/sso" },
+        },
+    });
+    let body = json!({ "manifest": manifest.to_string() });
+    let secret = path("", &walk.world.request("POST", "/partners", body).await.body, "client_secret");
+    let create = json!({ "plan": "memo" });
+    let ops = walk.world.ops.clone();
+    // In the place of the partner, while the request waits for its answer.
+    let answered = tokio::spawn(async move {
+        loop {
+            let list = store::resources::list(&mut ops.store().read().await.unwrap()).await.unwrap();
+            if let Some(one) = list.first() {
+                let config = Some([("URL".to_owned(), "memo://1".to_owned())].into());
+                let given = addons::partner::Given {
+                    id: Some("r1".into()),
+                    config,
+                    later: true,
+                    ..Default::default()
+                };
+                ops::partners::ordered(&ops, one.addon, given).await.unwrap().unwrap();
+                return (one.addon, ops::partners::grant(&ops, one.addon).await.unwrap().code);
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    let made = walk.call("add-on", "Create", &format!("/apps/{app}/addons"), create).await;
+    let (_, code) = answered.await.unwrap();
+    let body =
+        json!({ "grant_type": "authorization_code", "code": code, "client_secret": secret }).to_string();
+    let kind = [("content-type", "application/json")];
+    let token = path("", &walk.world.send("POST", "/oauth/token", &kind, &body).await.body, "access_token");
+    let addon = path("", &made, "id");
+    let at = |rest: &str| format!("/addons/{addon}/{rest}");
+    walk.call_as(&token, "add-on-action", "Provision", &at("actions/provision"), Value::Null).await;
+    walk.call_as(&token, "add-on-config", "List", &at("config"), Value::Null).await;
+    let update = json!({ "config": [{ "name": "MEMO_URL", "value": "memo://2" }] });
+    walk.call_as(&token, "add-on-config", "Update", &at("config"), update).await;
+    walk.call("add-on-sso", "Add-on SSO", &at("sso"), Value::Null).await;
+    let of_app = format!("/apps/{app}/addons/{addon}/sso");
+    walk.call("add-on-sso", "Add-on SSO by App", &of_app, Value::Null).await;
+
+    let other = walk.world.create_app().await;
+    let ops = walk.world.ops.clone();
+    let admin = ops::authorizations::authenticate(&ops, &walk.world.token).await.unwrap();
+    let create = ops::addons::Create { plan: "memo".into(), ..Default::default() };
+    let second = ops::addons::create(&ops, &admin, &other, create).await.unwrap();
+    let code = ops::partners::grant(&ops, second.addon.id).await.unwrap().code;
+    let body =
+        json!({ "grant_type": "authorization_code", "code": code, "client_secret": secret }).to_string();
+    let other = path("", &walk.world.send("POST", "/oauth/token", &kind, &body).await.body, "access_token");
+    let one = format!("/addons/{}/actions/deprovision", second.addon.id);
+    walk.call_as(&other, "add-on-action", "Deprovision", &one, Value::Null).await;
+    (addon, token)
+}
+
+/// Webhooks of an app or of an add-on, something that happens, and what is told of it.
+async fn webhooks(walk: &mut Walk, token: &str, app: &str, kind: &str, at: &str) {
+    let (webhook, delivery, event) =
+        (format!("{kind}-webhook"), format!("{kind}-webhook-delivery"), format!("{kind}-webhook-event"));
+    let create = json!({ "include": ["api:app"], "level": "notify", "url": "https://example.com/hooks" });
+    let made = walk.call_as(token, &webhook, "Create", &format!("{at}/webhooks"), create).await;
+    let one = path(&format!("{at}/webhooks/"), &made, "id");
+    walk.call_as(token, &webhook, "List", &format!("{at}/webhooks"), Value::Null).await;
+    walk.call_as(token, &webhook, "Info", &one, Value::Null).await;
+    walk.call_as(token, &webhook, "Update", &one, json!({ "level": "sync" })).await;
+
+    let id = walk.world.app_id(app).await;
+    let on =
+        walk.world.request("GET", &format!("/apps/{app}"), Value::Null).await.body["maintenance"] == true;
+    walk.world.request("PATCH", &format!("/apps/{app}"), json!({ "maintenance": !on })).await;
+    let seen = api::snapshot(&walk.world.ops, &api::Config::default(), id).await.unwrap();
+    assert!(ops::webhooks::observed(&walk.world.ops, id, &seen).await.unwrap() > 0);
+
+    for (definition, list) in [(&delivery, "webhook-deliveries"), (&event, "webhook-events")] {
+        let list = format!("{at}/{list}");
+        let all = walk.call_as(token, definition, "List", &list, Value::Null).await;
+        let one = path(&format!("{list}/"), &all[0], "id");
+        walk.call_as(token, definition, "Info", &one, Value::Null).await;
+    }
+    walk.call_as(token, &webhook, "Delete", &one, Value::Null).await;
+}
+
 /// What the loop that makes add-ons says in the end, without what it does.
 fn provision_all(ops: &ops::Ops) {
     let ops = ops.clone();
@@ -247,7 +338,8 @@ fn provision_all(ops: &ops::Ops) {
     tokio::spawn(async move {
         while changes.changed().await.is_ok() {
             let addons = store::addons::list(&mut ops.store().read().await.unwrap()).await.unwrap();
-            for addon in addons {
+            // Partners make theirs.
+            for addon in addons.iter().filter(|addon| addon.service != "memo") {
                 ops::addons::provisioned(&ops, addon.id).await.unwrap();
             }
         }

@@ -1,7 +1,7 @@
 //! Calls endpoints, remembers which, and collects what was wrong with the answers.
 
 use super::schema::{Schema, SchemaLink};
-use crate::support::{Answer, World};
+use crate::support::{ACCEPT, Answer, World};
 use api::gaps::{LINKS, Link, State};
 use http::Method;
 use serde_json::Value;
@@ -23,12 +23,27 @@ impl Walk {
 
     /// Calls a link that is done, by its definition and title, and checks what it answers.
     pub async fn call(&mut self, definition: &str, title: &str, path: &str, body: Value) -> Value {
+        let token = self.world.token.clone();
+        self.call_as(&token, definition, title, path, body).await
+    }
+
+    /// As [`Walk::call`], with another token.
+    pub async fn call_as(
+        &mut self,
+        token: &str,
+        definition: &str,
+        title: &str,
+        path: &str,
+        body: Value,
+    ) -> Value {
         let Some((index, link)) = find(definition, title, path) else {
             self.faults.push(format!("{definition}: {title} at {path} is not in the list"));
             return Value::Null;
         };
         self.visited.insert(index);
-        let answer = self.world.request(link.method.as_str(), path, body).await;
+        let text = if body.is_null() { String::new() } else { body.to_string() };
+        let headers = [("accept", ACCEPT), ("authorization", &format!("Bearer {token}"))];
+        let answer = self.world.send(link.method.as_str(), path, &headers, &text).await;
         self.check(link, path, &answer);
         answer.body
     }

@@ -17,12 +17,14 @@ mod hostile_builds;
 mod isolation;
 mod kills;
 mod languages;
+mod partners;
 mod pg;
 mod redis;
 mod registry;
 mod setups;
 mod testpack;
 mod tour;
+mod webhooks;
 
 use anyhow::Result;
 use e2e::Server;
@@ -45,6 +47,7 @@ const SHARED: &[(&str, Shared)] = &[
     ("catalog::the_example_of_the_document", catalog::the_example_of_the_document),
     ("catalog::many_at_once", catalog::many_at_once),
     ("redis::the_official_cli", redis::the_official_cli),
+    ("partners::a_service_that_others_run", partners::a_service_that_others_run),
     ("pg::every_command", pg::every_command),
     ("backups::made_restored_and_proven", backups::made_restored_and_proven),
     ("continuity::rolled_back_and_forked", continuity::rolled_back_and_forked),
@@ -131,6 +134,9 @@ const ALONE: &[(&str, Alone)] = &[
     ("hostile_builds::they_harm_nobody_else", hostile_builds::they_harm_nobody_else),
     ("backups::in_a_store_and_done_by_the_next_server", backups::in_a_store_and_done_by_the_next_server),
     ("continuity::forked_by_the_next_server", continuity::forked_by_the_next_server),
+    ("partners::killed_while_a_partner_is_asked", partners::killed_while_a_partner_is_asked),
+    ("webhooks::what_happens_is_told", webhooks::what_happens_is_told),
+    ("webhooks::told_by_the_next_server", webhooks::told_by_the_next_server),
     ("kills::during_a_build", kills::during_a_build),
     ("kills::during_a_release_command", kills::during_a_release_command),
     ("kills::during_a_setup", kills::during_a_setup),

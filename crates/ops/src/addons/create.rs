@@ -3,7 +3,7 @@
 use super::origin::{self, Seed, Wish};
 use super::{AddonInfo, with_app};
 use crate::attachments::{self, Wanted};
-use crate::{Actor, Error, Ops, Result, access, text};
+use crate::{Actor, Error, Ops, Result, access, partners, text};
 use addons::{Catalog, Definition, Plan, Running};
 use domain::{
     Account, Addon, AddonId, AddonState, App, Credential, CredentialId, Instance, InstanceId,
@@ -26,7 +26,8 @@ pub struct Create {
     pub attachment: Option<String>,
     /// The app's name, from who knows that an attachment of that name is replaced.
     pub confirm: Option<String>,
-    /// What follows `--`: `fork`, `follow`, `rollback`, `to`, `by`, with `true` for one without a value.
+    /// What follows `--`, with `true` for one without a value: `fork`, `follow`, `rollback`, `to`, `by`; a
+    /// partner's service is told them.
     pub options: BTreeMap<String, String>,
 }
 
@@ -50,7 +51,8 @@ pub(crate) async fn insert(
     input: Create,
     origin: Option<Wish>,
 ) -> Result<(Addon, Vec<String>)> {
-    let (service, plan) = plan_of(&ops.settings().catalog, &input.plan)?;
+    let catalog = ops.catalog();
+    let (service, plan) = plan_of(&catalog, &input.plan)?;
     let seed = match origin {
         Some(wish) => Some(origin::seed(ops, write, wish, service, plan).await?),
         None => None,
@@ -91,6 +93,9 @@ pub(crate) async fn insert(
     for credential in credentials {
         store::credentials::insert(write, &credential).await?;
     }
+    if service.contract.is_some() {
+        store::resources::put(write, &partners::new_resource(&addon, input.options)).await?;
+    }
     let wanted = Wanted { name: input.attachment, confirm: input.confirm, namespace: None };
     let made = attachments::insert(ops, write, user, app, &addon, wanted).await?;
     let mut lines = vec![text::by(user, format!("Attach {} (@ref:{})", made.attachment.name, addon.name))];
@@ -115,7 +120,7 @@ fn credential(service: &Definition, addon: AddonId, now: Timestamp) -> Credentia
 }
 
 /// Waits until an add-on is not being provisioned any more, or for so long. What is quick to make is
-/// there when its user is told about it.
+/// there when its user is told about it; for a partner that needs time nobody waits.
 pub async fn settled(ops: &Ops, info: AddonInfo, patience: Duration) -> Result<AddonInfo> {
     let mut changes = ops.store().changes_of(Table::Addons);
     let id = info.addon.id;
@@ -124,7 +129,12 @@ pub async fn settled(ops: &Ops, info: AddonInfo, patience: Duration) -> Result<A
             changes.mark_unchanged();
             let mut tx = ops.store().read().await?;
             match store::addons::by_id(&mut tx, id).await? {
-                Some(addon) if addon.state == AddonState::Provisioning => {}
+                Some(addon) if addon.state == AddonState::Provisioning => {
+                    let resource = store::resources::by_addon(&mut tx, id).await?;
+                    if resource.is_some_and(|resource| resource.accepted) {
+                        return with_app(ops, &mut tx, addon).await;
+                    }
+                }
                 Some(addon) => return with_app(ops, &mut tx, addon).await,
                 None => return Err(super::missing()),
             }

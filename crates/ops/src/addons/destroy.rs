@@ -3,7 +3,7 @@
 use super::origin::{abandon, dependants};
 use super::{AddonInfo, find_in_app, with_app};
 use crate::attachments;
-use crate::{Actor, Error, Ops, Result, access};
+use crate::{Actor, Error, Ops, Result, access, partners};
 use domain::{Addon, AddonState, App, AppId};
 use store::Write;
 
@@ -84,6 +84,7 @@ async fn give_up(ops: &Ops, write: &mut Write, mut addon: Addon) -> Result<Addon
     addon.retry_at = None;
     addon.updated_at = ops.now();
     store::addons::update(write, &addon).await?;
+    partners::shut_out(write, &addon).await?;
     Ok(addon)
 }
 

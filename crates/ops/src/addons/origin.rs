@@ -30,7 +30,12 @@ pub(super) struct Seed {
 
 /// Reads the options of an order. `None` for an add-on that begins empty.
 pub(super) async fn wish(ops: &Ops, actor: &Actor, app: &str, input: &Create) -> Result<Option<Wish>> {
-    let (service, plan) = plan_of(&ops.settings().catalog, &input.plan)?;
+    let catalog = ops.catalog();
+    let (service, plan) = plan_of(&catalog, &input.plan)?;
+    if service.contract.is_some() {
+        // Its options are for whoever runs it.
+        return Ok(None);
+    }
     let Some(Asked { kind, source, to }) = read(service, &input.options, ops.now())? else { return Ok(None) };
     if plan.shared {
         return Err(Error::invalid(format!(

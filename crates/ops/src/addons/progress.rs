@@ -2,31 +2,41 @@
 
 use crate::attachments;
 use crate::{Ops, Result};
-use domain::{Account, Addon, AddonId, AddonState, App, InstanceId};
+use domain::{Account, Addon, AddonId, AddonState, App, AppId, InstanceId};
 use jiff::Timestamp;
 use store::Write;
 
 /// An add-on is there: its attachments get their config vars, which makes releases.
 pub async fn provisioned(ops: &Ops, id: AddonId) -> Result<()> {
     let mut write = ops.store().write().await?;
-    let Some(mut addon) = in_state(&mut write, id, AddonState::Provisioning).await? else { return Ok(()) };
+    let Some(addon) = in_state(&mut write, id, AddonState::Provisioning).await? else { return Ok(()) };
+    let said = provisioned_in(ops, &mut write, addon).await?;
+    ops.commit_all(write, said).await
+}
+
+/// As [`provisioned`], in a transaction that does more. Returns what logs are to say.
+pub(crate) async fn provisioned_in(
+    ops: &Ops,
+    write: &mut Write,
+    mut addon: Addon,
+) -> Result<Vec<(AppId, Vec<String>)>> {
     addon.state = AddonState::Provisioned;
     (addon.attempts, addon.retry_at, addon.failure) = (0, None, None);
     addon.updated_at = ops.now();
-    store::addons::update(&mut write, &addon).await?;
-    for mut credential in store::credentials::of_addon(&mut write, id).await? {
+    store::addons::update(write, &addon).await?;
+    for mut credential in store::credentials::of_addon(write, addon.id).await? {
         credential.active = true;
-        store::credentials::update(&mut write, &credential).await?;
+        store::credentials::update(write, &credential).await?;
     }
     let mut said = Vec::new();
-    for attachment in store::attachments::of_addon(&mut write, id).await? {
-        let Some(mut app) = store::apps::by_id(&mut write, attachment.app).await? else { continue };
-        let Some(user) = in_whose_name(&mut write, &addon, &app).await? else { continue };
+    for attachment in store::attachments::of_addon(write, addon.id).await? {
+        let Some(mut app) = store::apps::by_id(write, attachment.app).await? else { continue };
+        let Some(user) = in_whose_name(write, &addon, &app).await? else { continue };
         let what = format!("Attach {} (@ref:{})", attachment.name, addon.name);
-        let lines = attachments::refresh(ops, &mut write, &mut app, &user, vec![what]).await?;
+        let lines = attachments::refresh(ops, write, &mut app, &user, vec![what]).await?;
         said.push((app.id, lines));
     }
-    ops.commit_all(write, said).await
+    Ok(said)
 }
 
 /// The account for releases that an add-on causes in an app.
@@ -51,17 +61,22 @@ pub async fn later(ops: &Ops, id: AddonId, why: &str, retry_at: Timestamp) -> Re
 /// An add-on could not be provisioned and is not tried again. What there is of it is taken away.
 pub async fn failed(ops: &Ops, id: AddonId, why: &str) -> Result<()> {
     let mut write = ops.store().write().await?;
-    let Some(mut addon) = in_state(&mut write, id, AddonState::Provisioning).await? else { return Ok(()) };
+    let Some(addon) = in_state(&mut write, id, AddonState::Provisioning).await? else { return Ok(()) };
+    let (app, line) = (addon.app, failed_in(ops, &mut write, addon, why).await?);
+    ops.commit(write, app, vec![line]).await
+}
+
+/// As [`failed`], in a transaction that does more. Returns what the log is to say.
+pub(crate) async fn failed_in(ops: &Ops, write: &mut Write, mut addon: Addon, why: &str) -> Result<String> {
     addon.state = AddonState::Failed;
     (addon.attempts, addon.retry_at) = (0, None);
     addon.failure = Some(why.to_owned());
     addon.updated_at = ops.now();
-    store::addons::update(&mut write, &addon).await?;
-    for attachment in store::attachments::of_addon(&mut write, id).await? {
-        store::attachments::delete(&mut write, attachment.id).await?;
+    store::addons::update(write, &addon).await?;
+    for attachment in store::attachments::of_addon(write, addon.id).await? {
+        store::attachments::delete(write, attachment.id).await?;
     }
-    let line = format!("{} could not be provisioned: {why}", addon.name);
-    ops.commit(write, addon.app, vec![line]).await
+    Ok(format!("{} could not be provisioned: {why}", addon.name))
 }
 
 /// Nothing is left of an add-on but its row, which goes now. One that failed keeps it until `keep` says

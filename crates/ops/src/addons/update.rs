@@ -2,7 +2,7 @@
 
 use super::create::{free_name, plan_of};
 use super::{AddonInfo, find_in_app, with_app};
-use crate::{Actor, Error, Ops, Result, access, text};
+use crate::{Actor, Error, Ops, Result, access, partners, text};
 use domain::AddonState;
 
 /// What is to change; `None` leaves it.
@@ -18,7 +18,8 @@ pub async fn update(ops: &Ops, actor: &Actor, app: &str, identity: &str, input: 
     let app = access::write(&mut write, actor, app).await?;
     let mut addon = find_in_app(&mut write, &app, identity).await?;
     let before = addon.clone();
-    let service = ops.settings().catalog.service(&addon.service).ok_or_else(|| {
+    let catalog = ops.catalog();
+    let service = catalog.service(&addon.service).ok_or_else(|| {
         Error::Conflict(format!("The service {} is not offered here any more.", addon.service))
     })?;
     if let Some(name) = input.name.filter(|name| *name != addon.name) {
@@ -26,12 +27,15 @@ pub async fn update(ops: &Ops, actor: &Actor, app: &str, identity: &str, input: 
     }
     if let Some(plan) = &input.plan {
         let whole = if plan.contains(':') { plan.clone() } else { format!("{}:{plan}", service.name) };
-        let (other, plan) = plan_of(&ops.settings().catalog, &whole)?;
+        let (other, plan) = plan_of(&catalog, &whole)?;
         if other.name != service.name {
             return Err(Error::invalid(format!(
                 "{} is of {}; it cannot become {}.",
                 addon.name, service.name, other.name
             )));
+        }
+        if service.contract.is_some() {
+            return partners::change(ops, actor, write, &app, addon, before, &plan.name).await;
         }
         let old = service.plan(&addon.plan);
         if old.is_none_or(|old| old.shared != plan.shared) {

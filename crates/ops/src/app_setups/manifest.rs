@@ -108,7 +108,12 @@ fn order(
         } else if chosen.is_some() {
             errors.push(format!("addons[{index}].as: another add-on is called {name} already."));
         }
-        if !addon.options.is_empty() {
+        let mut told = BTreeMap::new();
+        if service.contract.is_some() {
+            let text =
+                |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            told = addon.options.iter().map(|(name, value)| (name.clone(), text(value))).collect();
+        } else if !addon.options.is_empty() {
             let options: Vec<_> = addon.options.keys().map(String::as_str).collect();
             decision.notes.push(format!(
                 "app.json gives {} options, of which it has none: {}",
@@ -116,7 +121,12 @@ fn order(
                 options.join(", ")
             ));
         }
-        decision.addons.push(Create { plan: addon.plan.clone(), attachment: chosen, ..Create::default() });
+        decision.addons.push(Create {
+            plan: addon.plan.clone(),
+            attachment: chosen,
+            options: told,
+            ..Create::default()
+        });
     }
     given
 }

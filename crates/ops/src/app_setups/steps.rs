@@ -57,9 +57,9 @@ pub async fn begin(ops: &Ops, id: AppSetupId, source: Digest, app_json: AppJson)
     if setup.plan.is_some() {
         return Ok(());
     }
-    let settings = ops.settings();
+    let (settings, catalog) = (ops.settings(), ops.catalog());
     let limits = Limits {
-        catalog: &settings.catalog,
+        catalog: &catalog,
         buildpacks: settings.max_buildpacks,
         config_bytes: settings.max_config_bytes,
         quantity: settings.max_quantity,

@@ -52,7 +52,8 @@ async fn given(
     addon: &Addon,
     attachment: &Attachment,
 ) -> Result<BTreeMap<String, String>> {
-    let Some(service) = ops.settings().catalog.service(&addon.service) else { return Ok(BTreeMap::new()) };
+    let catalog = ops.catalog();
+    let Some(service) = catalog.service(&addon.service) else { return Ok(BTreeMap::new()) };
     let credential = store::credentials::by_name(tx, addon.id, attachment.credential()).await?;
     let Some(credential) = credential.filter(|credential| credential.active) else {
         return Ok(BTreeMap::new());
@@ -99,6 +100,14 @@ pub async fn of_namespace(
     let vars = given(ops, &mut tx, &addon, &attachment).await?;
     // Before the `_` there is no name.
     Ok(vars.into_iter().map(|(name, value)| (name.trim_start_matches('_').to_owned(), value)).collect())
+}
+
+/// What an add-on gives under its service's usual names.
+pub async fn of_addon_itself(ops: &Ops, actor: &Actor, addon: &str) -> Result<BTreeMap<String, String>> {
+    let mut tx = ops.store().read().await?;
+    let addon = addons::find(&mut tx, actor, addon, Permission::ReadProtected).await?;
+    let first = ops.catalog().service(&addon.service).map(|service| service.attachment.first.clone());
+    given(ops, &mut tx, &addon, domain::Credential::DEFAULT, &first.unwrap_or_default()).await
 }
 
 /// Where the add-ons are that an app is attached to: what its dynos are to be let through to.

@@ -12,6 +12,7 @@ mod continuity;
 mod dynos;
 mod formation;
 mod hangers_on;
+mod partners;
 mod registry;
 mod releases;
 mod test_builds;

@@ -224,6 +224,7 @@ impl World {
             outputs: self.outputs.clone(),
             routing: self.routing.clone(),
             storage: Arc::new(super::storage::Server::default()),
+            show: Arc::new(super::webhooks::Rows(self.ops.clone())),
         };
         let shutdown = CancellationToken::new();
         let running = start(deps, self.settings.clone(), &shutdown);

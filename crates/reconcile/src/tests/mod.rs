@@ -4,10 +4,15 @@ mod continuity;
 mod garbage;
 mod harness;
 mod kills;
+#[expect(unreachable_pub, reason = "the end-to-end tests use it, too")]
+#[path = "../../../e2e/src/other_side.rs"]
+mod other_side;
+mod partners;
 mod services;
 mod setups;
 mod storage;
 mod test_builds;
+mod webhooks;
 
 use crate::OutputId;
 use domain::route::Backends;
