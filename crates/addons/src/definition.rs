@@ -32,6 +32,9 @@ pub struct Definition {
     #[serde(default = "yes")]
     pub sharing: bool,
     pub attachment: Naming,
+    /// Which part of the platform it is, for a service that nothing is run for.
+    #[serde(default)]
+    pub provided: Option<Provided>,
     /// Config vars: what follows the attachment's name and `_`, and the template of the value.
     #[serde(default)]
     pub config: BTreeMap<String, String>,
@@ -47,6 +50,16 @@ pub struct Definition {
     #[serde(default)]
     pub hooks: Hooks,
     pub plans: Vec<Plan>,
+}
+
+/// What the platform provides by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provided {
+    /// Runs commands at set times.
+    Scheduler,
+    /// Searches logs.
+    Papertrail,
 }
 
 /// How attachments are called.
@@ -230,6 +243,11 @@ impl Definition {
 }
 
 impl Plan {
+    /// A limit that is a number; `None` if the plan does not have it.
+    pub fn limit(&self, name: &str) -> Option<u64> {
+        self.limits.get(name)?.parse().ok()
+    }
+
     /// The size of a container of its own.
     pub fn size(&self) -> Size {
         Size { memory: self.memory, disk: self.disk }
