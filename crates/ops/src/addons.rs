@@ -7,6 +7,7 @@ mod destroy;
 mod errands;
 mod place;
 mod progress;
+mod sso;
 mod update;
 
 pub(crate) use create::scratch;
@@ -18,10 +19,12 @@ pub use errands::{configure, errand_done, errand_failed, errand_settled, reset_s
 pub use place::place;
 pub(crate) use progress::in_whose_name;
 pub use progress::{failed, gone, instance_failed, instance_gone, instance_up, later, provisioned};
+pub use sso::{Opened, Page, open, reopen};
 pub use update::{Update, update};
 
 use crate::access::{self, Role};
 use crate::{Actor, AppRef, Error, Ops, Permission, Result};
+use ::addons::Provided;
 use domain::{Addon, App, Attachment};
 use std::collections::BTreeSet;
 use store::Tx;
@@ -202,6 +205,17 @@ pub(crate) async fn find_in_app(tx: &mut Tx, app: &App, identity: &str) -> Resul
             && (addon.app == app.id || attachments.iter().any(|one| one.addon == addon.id))
     };
     found.filter(is_seen).ok_or_else(missing)
+}
+
+/// The add-on of an app's that the platform provides, of which there is one at most.
+pub(crate) async fn provided(ops: &Ops, tx: &mut Tx, app: &App, what: Provided) -> Result<Option<Addon>> {
+    let addons = there(store::addons::of_app(tx, app.id).await?);
+    Ok(addons.into_iter().find(|addon| provider(ops, addon) == Some(what)))
+}
+
+/// The part of the platform that provides an add-on.
+pub(crate) fn provider(ops: &Ops, addon: &Addon) -> Option<Provided> {
+    ops.settings().catalog.service(&addon.service)?.provided
 }
 
 pub(crate) fn missing() -> Error {

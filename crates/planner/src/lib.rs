@@ -7,5 +7,7 @@
 pub mod addons;
 pub mod builds;
 pub mod dynos;
+pub mod papertrail;
 pub mod routes;
+pub mod scheduler;
 pub mod transfers;

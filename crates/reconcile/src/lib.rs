@@ -19,6 +19,7 @@ mod output;
 mod own_image;
 mod releases;
 mod routes;
+mod scheduler;
 mod services;
 mod setups;
 mod spec;
@@ -253,6 +254,7 @@ impl Starter {
 
         let nudge =
             self.nudged_by(&[Table::Apps, Table::Formation, Table::Releases, Table::Dynos, Table::AppSetups]);
+        nudge.on(self.deps.ops.store().changes_of(Table::Scheduler), &self.shutdown);
         nudge.on(engine.changes(), &self.shutdown);
         nudge.on(collected.changes(), &self.shutdown);
         let dynos = dynos::Dynos {
@@ -291,6 +293,12 @@ impl Starter {
             closed: false,
         };
         self.start(releases, nudge);
+
+        let nudge = self.nudged_by(&[Table::Scheduler, Table::Addons, Table::Dynos]);
+        nudge.on(collected.changes(), &self.shutdown);
+        let scheduler =
+            scheduler::Scheduler { ops: ops.clone(), engine: engine.clone(), collected: collected.clone() };
+        self.start(scheduler, nudge);
 
         let nudge =
             self.nudged_by(&[Table::AppSetups, Table::Addons, Table::Builds, Table::Releases, Table::Dynos]);

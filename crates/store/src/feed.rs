@@ -17,7 +17,11 @@ pub enum Table {
     Drains,
     Dynos,
     Formation,
+    /// Searches of logs that are kept.
+    Papertrail,
     Releases,
+    /// Jobs of the scheduler and their runs.
+    Scheduler,
     Slugs,
     Sources,
     /// Transfers of add-ons' data, and schedules of backups.

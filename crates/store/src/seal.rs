@@ -141,6 +141,7 @@ const SEALED_COLUMNS: &[SealedColumn] = sealed_columns![
     "addon_credentials"."sealed_values" by "id",
     "addon_credentials"."sealed_next_values" by "id",
     "transfers"."sealed_url" by "id",
+    "papertrail_searches"."sealed_address" by "id",
 ];
 
 /// Wraps the data keys of all rows anew.

@@ -13,6 +13,7 @@ mod formation;
 mod hangers_on;
 mod registry;
 mod releases;
+mod scheduler;
 mod transfers;
 
 use crate::builds::{Finished, Outcome, Success};

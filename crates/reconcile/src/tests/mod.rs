@@ -3,6 +3,7 @@
 mod garbage;
 mod harness;
 mod kills;
+mod scheduler;
 mod services;
 mod setups;
 mod storage;
