@@ -4,6 +4,7 @@
 pub(crate) mod account;
 pub(crate) mod addon_attachments;
 pub(crate) mod addon_services;
+pub(crate) mod addon_sso;
 pub(crate) mod addon_tunnels;
 pub(crate) mod addons;
 pub(crate) mod app_features;
@@ -26,6 +27,7 @@ pub(crate) mod log_sessions;
 pub(crate) mod places;
 pub(crate) mod registry;
 pub(crate) mod releases;
+pub(crate) mod scheduler;
 pub(crate) mod sessions;
 pub(crate) mod slugs;
 pub(crate) mod sources;

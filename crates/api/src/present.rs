@@ -9,6 +9,7 @@ mod database;
 mod dyno;
 mod place;
 mod release;
+mod scheduler;
 mod transfer;
 
 pub(crate) use account::{account, authorization, collaborator, key, session};
@@ -20,6 +21,7 @@ pub(crate) use database::{database, database_credential, database_settings};
 pub(crate) use dyno::{dyno, dyno_size, formation};
 pub(crate) use place::{SINCE, generation, region, stable_id, stack};
 pub(crate) use release::release;
+pub(crate) use scheduler::{job, run};
 pub(crate) use transfer::{BACKUP_SCHEME, moment, schedule, transfer};
 
 use crate::Config;

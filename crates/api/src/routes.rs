@@ -1,12 +1,13 @@
 //! The table of contents: every path, and the layers that requests to it pass.
 
 use crate::handlers::{
-    account, addon_attachments, addon_services, addon_tunnels, addons, app_features, app_setups, apps,
-    authorizations, buildpacks, builds, collaborators, config_vars, data, domains, dynos, empty, formation,
-    keys, log_drains, log_sessions, places, registry, releases, sessions, slugs, sources, status,
+    account, addon_attachments, addon_services, addon_sso, addon_tunnels, addons, app_features, app_setups,
+    apps, authorizations, buildpacks, builds, collaborators, config_vars, data, domains, dynos, empty,
+    formation, keys, log_drains, log_sessions, places, registry, releases, scheduler, sessions, slugs,
+    sources, status,
 };
 use crate::middleware::{accept, auth, cors, etag, once, panics, request_id};
-use crate::{Api, ApiError, Parts, browser_login, gaps, streams, uploads};
+use crate::{Api, ApiError, Parts, browser_login, gaps, pages, streams, uploads};
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post, put};
@@ -21,6 +22,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(release_routes())
         .merge(dyno_routes())
         .merge(addon_routes())
+        .merge(scheduler_routes())
         .merge(redis_routes())
         .merge(postgres_routes())
         .merge(transfer_routes())
@@ -53,6 +55,9 @@ fn open_routes() -> Router<Api> {
         .route("/auth/cli/{id}", get(browser_login::poll))
         .route("/api/v4/current-status", get(status::current))
         .route("/backups/{token}", get(data::transfers::download))
+        .route("/addon-pages/style.css", get(pages::style))
+        .route("/addon-pages/enter/{token}", get(pages::enter))
+        .route("/addon-pages/{addon}", get(pages::show).post(pages::submit))
         .route("/buildpacks", get(registry::search))
         .route("/buildpacks/{buildpack}", get(registry::info))
         .route("/buildpacks/{buildpack}/revisions", get(registry::revisions))
@@ -145,6 +150,8 @@ fn addon_routes() -> Router<Api> {
         .route("/addons", get(addons::list))
         .route("/users/{user}/addons", get(addons::list_of_user))
         .route("/addons/{addon}", get(addons::info))
+        .route("/addons/{addon}/sso", get(addon_sso::info))
+        .route("/apps/{app}/addons/{addon}/sso", get(addon_sso::info_of_app))
         .route("/addons/{addon}/tunnel", get(addon_tunnels::open))
         .route("/addons/{addon}/config/{namespace}", get(addons::config))
         .route("/addons/{addon}/addon-attachments", get(addon_attachments::list_of_addon))
@@ -176,6 +183,18 @@ fn addon_routes() -> Router<Api> {
             "/regions/{region}/addon-region-capabilities",
             get(addon_services::region_capabilities_of_region),
         )
+}
+
+fn scheduler_routes() -> Router<Api> {
+    Router::new()
+        .route("/apps/{app}/scheduler/jobs", get(scheduler::list).post(scheduler::create))
+        .route(
+            "/apps/{app}/scheduler/jobs/{job}",
+            get(scheduler::info).patch(scheduler::update).delete(scheduler::delete),
+        )
+        .route("/apps/{app}/scheduler/jobs/{job}/actions/run", post(scheduler::run))
+        .route("/apps/{app}/scheduler/jobs/{job}/runs", get(scheduler::runs_of_job))
+        .route("/apps/{app}/scheduler/runs", get(scheduler::runs))
 }
 
 /// The data API's part about key-value stores.

@@ -1,33 +1,55 @@
-//! Signed words that let their bearer have one backup for a while. They carry everything, so that nothing
-//! has to be kept.
+//! Signed words that let their bearer have one thing for a while. They carry everything, so that nothing has
+//! to be kept.
 
 use aws_lc_rs::hmac::{self, HMAC_SHA256, Key};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use domain::TransferId;
 use jiff::Timestamp;
 
-/// Signed as well, so that words for something else, made with the same key, are none for this.
-const PURPOSE: &str = "backup";
-
-fn text(backup: TransferId, expires: Timestamp) -> String {
-    format!("{PURPOSE} {backup} {}", expires.as_second())
+/// What words are for. Signed as well, so that words for one thing, made with the same key, are none for
+/// another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Downloading a backup.
+    Backup,
+    /// Getting to an add-on's page from elsewhere.
+    Link,
+    /// Being there.
+    Session,
+    /// Sending a form that the page had.
+    Form,
 }
 
-/// Makes the words: letters, digits, `-`, `_` and dots, fit for an address.
-pub(crate) fn sign(key: &[u8], backup: TransferId, expires: Timestamp) -> String {
-    let tag = hmac::sign(&Key::new(HMAC_SHA256, key), text(backup, expires).as_bytes());
-    format!("{backup}.{}.{}", expires.as_second(), BASE64_URL_SAFE_NO_PAD.encode(tag))
+impl Purpose {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Backup => "backup",
+            Self::Link => "addon-link",
+            Self::Session => "addon-session",
+            Self::Form => "addon-form",
+        }
+    }
 }
 
-/// The backup that such words give, unless they are not good or not good any more.
-pub(crate) fn verify(key: &[u8], token: &str, now: Timestamp) -> Option<TransferId> {
+fn text(purpose: Purpose, subject: &str, expires: Timestamp) -> String {
+    format!("{} {subject} {}", purpose.word(), expires.as_second())
+}
+
+/// Makes the words: those of `subject`, which has no dots and is fit for an address, and letters, digits, `-`,
+/// `_` and dots.
+pub(crate) fn sign(key: &[u8], purpose: Purpose, subject: &str, expires: Timestamp) -> String {
+    let tag = hmac::sign(&Key::new(HMAC_SHA256, key), text(purpose, subject, expires).as_bytes());
+    format!("{subject}.{}.{}", expires.as_second(), BASE64_URL_SAFE_NO_PAD.encode(tag))
+}
+
+/// The subject of such words, unless they are not good or not good any more.
+pub(crate) fn verify<'t>(key: &[u8], purpose: Purpose, token: &'t str, now: Timestamp) -> Option<&'t str> {
     let mut parts = token.splitn(3, '.');
-    let backup = parts.next()?.parse().ok()?;
+    let subject = parts.next()?;
     let expires = Timestamp::from_second(parts.next()?.parse().ok()?).ok()?;
     let tag = BASE64_URL_SAFE_NO_PAD.decode(parts.next()?).ok()?;
-    hmac::verify(&Key::new(HMAC_SHA256, key), text(backup, expires).as_bytes(), &tag).ok()?;
-    (now < expires).then_some(backup)
+    hmac::verify(&Key::new(HMAC_SHA256, key), text(purpose, subject, expires).as_bytes(), &tag).ok()?;
+    (now < expires).then_some(subject)
 }
 
 #[cfg(test)]
@@ -35,18 +57,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_good_for_one_backup_until_they_expire() {
+    fn words_are_good_for_one_thing_until_they_expire() {
         let second = |second| Timestamp::from_second(second).unwrap();
-        let (one, two) = (TransferId::new(), TransferId::new());
-        let token = sign(b"key", one, second(1000));
-        assert_eq!(verify(b"key", &token, second(999)), Some(one));
-        assert_eq!(verify(b"key", &token, second(1000)), None);
-        assert_eq!(verify(b"other", &token, second(999)), None);
-        let forged = token.replace(&one.to_string(), &two.to_string());
-        assert_eq!(verify(b"key", &forged, second(999)), None);
-        assert_eq!(verify(b"key", &token.replace(".1000.", ".2000."), second(999)), None);
+        let verify = |key: &[u8], token: &str, now| {
+            verify(key, Purpose::Backup, token, second(now)).map(str::to_owned)
+        };
+        let token = sign(b"key", Purpose::Backup, "one", second(1000));
+        assert_eq!(verify(b"key", &token, 999).as_deref(), Some("one"));
+        assert_eq!(verify(b"key", &token, 1000), None);
+        assert_eq!(verify(b"other", &token, 999), None);
+        assert_eq!(verify(b"key", &token.replace("one", "two"), 999), None);
+        assert_eq!(verify(b"key", &token.replace(".1000.", ".2000."), 999), None);
+        let other = sign(b"key", Purpose::Link, "one", second(1000));
+        assert_eq!(verify(b"key", &other, 999), None);
         for bad in ["", ".", "..", "a.b.c"] {
-            assert_eq!(verify(b"key", bad, second(0)), None, "{bad}");
+            assert_eq!(verify(b"key", bad, 0), None, "{bad}");
         }
     }
 }

@@ -104,8 +104,15 @@ commands! {
     ReleasesRollback = releases_rollback "rollback" | "releases:rollback";
     Run = run "run";
     RunDetached = run_detached "run:detached";
+    SchedulerAdd = scheduler_add "scheduler:add";
+    SchedulerHistory = scheduler_history "scheduler:history";
+    SchedulerJobs = scheduler_jobs "scheduler:jobs" | "scheduler";
+    SchedulerRemove = scheduler_remove "scheduler:remove";
+    SchedulerRun = scheduler_run "scheduler:run";
+    SchedulerUpdate = scheduler_update "scheduler:update";
     Stacks = stacks "stacks";
 }
 
 mod attach;
+mod jobs;
 mod shared;

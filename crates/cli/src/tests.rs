@@ -2,6 +2,7 @@
 
 mod buildpacks;
 mod containers;
+mod scheduler;
 
 use crate::settings::Settings;
 use crate::{Ending, grammar, run_words};

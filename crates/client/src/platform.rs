@@ -5,7 +5,8 @@ use reqwest::Method;
 use serde_json::json;
 use wire::{NumberOrText, account, app, authorization, build, buildpack, collaborator, config_vars, domain};
 use wire::{
-    dyno, dyno_size, feature, formation, key, log_drain, log_session, place, registry, release, source,
+    dyno, dyno_size, feature, formation, key, log_drain, log_session, place, registry, release, scheduler,
+    source,
 };
 
 type Result<T> = std::result::Result<T, ClientError>;
@@ -301,5 +302,37 @@ impl Client {
         input: &log_session::Create,
     ) -> Result<log_session::LogSession> {
         self.send(Method::POST, &["apps", app, "log-sessions"], input).await
+    }
+}
+
+/// Jobs of the scheduler.
+impl Client {
+    pub async fn jobs(&self, app: &str) -> Result<Vec<scheduler::Job>> {
+        self.get(&["apps", app, "scheduler", "jobs"]).await
+    }
+
+    pub async fn job_create(&self, app: &str, input: &scheduler::Set) -> Result<scheduler::Job> {
+        self.send(Method::POST, &["apps", app, "scheduler", "jobs"], input).await
+    }
+
+    pub async fn job_update(&self, app: &str, job: &str, input: &scheduler::Set) -> Result<scheduler::Job> {
+        self.send(Method::PATCH, &["apps", app, "scheduler", "jobs", job], input).await
+    }
+
+    pub async fn job_remove(&self, app: &str, job: &str) -> Result<scheduler::Job> {
+        self.send(Method::DELETE, &["apps", app, "scheduler", "jobs", job], &json!({})).await
+    }
+
+    pub async fn job_run(&self, app: &str, job: &str) -> Result<scheduler::Run> {
+        let path = ["apps", app, "scheduler", "jobs", job, "actions", "run"];
+        self.send(Method::POST, &path, &json!({})).await
+    }
+
+    /// Of one job, or of all.
+    pub async fn job_runs(&self, app: &str, job: Option<&str>) -> Result<Vec<scheduler::Run>> {
+        match job {
+            Some(job) => self.get(&["apps", app, "scheduler", "jobs", job, "runs"]).await,
+            None => self.get(&["apps", app, "scheduler", "runs"]).await,
+        }
     }
 }

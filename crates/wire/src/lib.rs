@@ -12,6 +12,7 @@
 
 pub mod account;
 pub mod addon;
+pub mod addon_sso;
 pub mod app;
 pub mod app_setup;
 pub mod authorization;
@@ -35,6 +36,7 @@ pub mod rate_limit;
 pub mod reference;
 pub mod registry;
 pub mod release;
+pub mod scheduler;
 pub mod session;
 pub mod slug;
 pub mod source;

@@ -15,7 +15,7 @@ const INCLUSION: &str = "accept-inclusion";
 fn shape(api: &Api, headers: &HeaderMap, info: &AttachmentInfo) -> Attachment {
     let wanted = headers.get(INCLUSION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let wants = |what: &str| wanted.split(',').any(|word| word.trim() == what);
-    present::attachment(&api.ops().settings().catalog, info, wants("addon:plan"), wants("config_vars"))
+    present::attachment(api.ops().settings(), info, wants("addon:plan"), wants("config_vars"))
 }
 
 fn page(api: &Api, headers: &HeaderMap, range: &Range, list: &[AttachmentInfo]) -> Result<Page, ApiError> {

@@ -14,7 +14,7 @@ use wire::addon::{Addon, Config, Create, Delete, Resolve, Update};
 const PATIENCE: Duration = Duration::from_secs(4);
 
 fn shape(api: &Api, info: &AddonInfo) -> Addon {
-    present::addon(&api.ops().settings().catalog, info)
+    present::addon(api.ops().settings(), info)
 }
 
 fn page(api: &Api, range: &Range, list: &[AddonInfo]) -> Result<Page, ApiError> {

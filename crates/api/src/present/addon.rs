@@ -2,14 +2,17 @@
 
 use super::app_ref;
 use super::place::{SINCE, generation, region, stable_id};
+use crate::pages;
 use addons::{Catalog, Definition};
+use ops::Settings;
 use ops::addons::AddonInfo;
 use ops::attachments::AttachmentInfo;
 use wire::NamedRef;
 use wire::addon::{Addon, AttachedAddon, Attachment, BillingEntity, Plan, Price, RegionCapability, Service};
 
-pub(crate) fn addon(catalog: &Catalog, info: &AddonInfo) -> Addon {
+pub(crate) fn addon(settings: &Settings, info: &AddonInfo) -> Addon {
     let AddonInfo { addon, app, config_vars } = info;
+    let catalog = &settings.catalog;
     let plan = plan_of(catalog, &addon.service, &addon.plan);
     Addon {
         id: addon.id.0,
@@ -27,7 +30,7 @@ pub(crate) fn addon(catalog: &Catalog, info: &AddonInfo) -> Addon {
         provider_id: addon.id.to_string(),
         provision_message: addon.failure.clone().unwrap_or_default(),
         state: addon.state.shown().into(),
-        web_url: None,
+        web_url: web_url(settings, addon),
         created_at: addon.created_at.into(),
         updated_at: addon.updated_at.into(),
     }
@@ -35,14 +38,14 @@ pub(crate) fn addon(catalog: &Catalog, info: &AddonInfo) -> Addon {
 
 /// `with_plan` and `with_vars` are what `Accept-Inclusion` asks for.
 pub(crate) fn attachment(
-    catalog: &Catalog,
+    settings: &Settings,
     info: &AttachmentInfo,
     with_plan: bool,
     with_vars: bool,
 ) -> Attachment {
     let AttachmentInfo { attachment, app, addon, config_vars } = info;
     let plan = || {
-        let plan = plan_of(catalog, &addon.addon.service, &addon.addon.plan);
+        let plan = plan_of(&settings.catalog, &addon.addon.service, &addon.addon.plan);
         NamedRef { id: plan.id, name: plan.name }
     };
     Attachment {
@@ -58,10 +61,16 @@ pub(crate) fn attachment(
         log_input_url: None,
         name: attachment.name.clone(),
         namespace: attachment.namespace.clone(),
-        web_url: None,
+        web_url: web_url(settings, &addon.addon),
         created_at: attachment.created_at.into(),
         updated_at: attachment.updated_at.into(),
     }
+}
+
+/// Where an add-on's page is, if it has one. Who opens it logs in there.
+fn web_url(settings: &Settings, addon: &domain::Addon) -> Option<String> {
+    settings.catalog.service(&addon.service)?.provided?;
+    Some(format!("{}{}", settings.api_origin, pages::path(addon.id)))
 }
 
 pub(crate) fn service(definition: &Definition) -> Service {

@@ -19,6 +19,7 @@ mod languages;
 mod pg;
 mod redis;
 mod registry;
+mod scheduler;
 mod setups;
 mod tour;
 
@@ -45,6 +46,7 @@ const SHARED: &[(&str, Shared)] = &[
     ("redis::the_official_cli", redis::the_official_cli),
     ("pg::every_command", pg::every_command),
     ("backups::made_restored_and_proven", backups::made_restored_and_proven),
+    ("scheduler::jobs_run_by_hand_and_when_due", scheduler::jobs_run_by_hand_and_when_due),
     ("commands::every_command_of_the_list", commands::every_command_of_the_list),
     ("commands::login_with_a_password", commands::login_with_a_password),
     ("commands::one_off_dynos", commands::one_off_dynos),
@@ -123,6 +125,7 @@ const ALONE: &[(&str, Alone)] = &[
     ("cli_more::a_full_disk_is_told_and_got_over", cli_more::a_full_disk_is_told_and_got_over),
     ("hostile_builds::they_harm_nobody_else", hostile_builds::they_harm_nobody_else),
     ("backups::done_by_the_next_server", backups::done_by_the_next_server),
+    ("scheduler::no_due_time_runs_twice", scheduler::no_due_time_runs_twice),
     ("kills::during_a_build", kills::during_a_build),
     ("kills::during_a_release_command", kills::during_a_release_command),
     ("kills::during_a_setup", kills::during_a_setup),

@@ -2,10 +2,12 @@
 
 use crate::extract::{Body, Login, Origin};
 use crate::present::{self, BACKUP_SCHEME, moment};
-use crate::{Api, ApiError, signed};
+use crate::signed::{self, Purpose};
+use crate::{Api, ApiError};
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
+use domain::TransferId;
 use http::{StatusCode, header};
 use jiff::SignedDuration;
 use ops::transfers::From;
@@ -84,7 +86,7 @@ pub(crate) async fn public_url(
 ) -> Result<(StatusCode, Json<PublicUrl>), ApiError> {
     let transfer = ops::transfers::authorize_download(api.ops(), &actor, &app, &transfer).await?;
     let expires = api.ops().now().saturating_add(LIFE).unwrap_or(jiff::Timestamp::MAX);
-    let token = signed::sign(api.log_key(), transfer.id, expires);
+    let token = signed::sign(api.log_key(), Purpose::Backup, &transfer.id.to_string(), expires);
     let authority = origin.0.split_once("://").map_or(origin.0.as_str(), |(_, rest)| rest);
     let url = PublicUrl { url: format!("https://{authority}/backups/{token}"), expires_at: moment(expires) };
     Ok((StatusCode::CREATED, Json(url)))
@@ -95,8 +97,7 @@ pub(crate) async fn download(
     State(api): State<Api>,
     Path(token): Path<String>,
 ) -> Result<Response, ApiError> {
-    let found = signed::verify(api.log_key(), &token, api.ops().now());
-    let backup = found.ok_or_else(|| ApiError::not_found("backup"))?;
+    let backup = granted(&api, &token).ok_or_else(|| ApiError::not_found("backup"))?;
     let dump = api.blobs().get_backup(backup).await.map_err(|error| ApiError::internal(&error))?;
     let (size, stream) = dump.ok_or_else(|| ApiError::not_found("backup"))?;
     let headers = [
@@ -141,6 +142,11 @@ pub(crate) async fn copy(
     Ok((StatusCode::CREATED, Json(present::transfer(&transfer, None))))
 }
 
+/// The backup that signed words give.
+fn granted(api: &Api, token: &str) -> Option<TransferId> {
+    signed::verify(api.log_key(), Purpose::Backup, token, api.ops().now())?.parse().ok()
+}
+
 /// What a restore reads: a backup by the name that its list gives, or by an address that this server has
 /// signed; else what can be downloaded.
 fn source(api: &Api, url: String) -> Result<From, ApiError> {
@@ -149,7 +155,7 @@ fn source(api: &Api, url: String) -> Result<From, ApiError> {
         return Ok(From::Backup(id));
     }
     let token = url.rsplit_once("/backups/").map(|(_, token)| token);
-    if let Some(id) = token.and_then(|token| signed::verify(api.log_key(), token, api.ops().now())) {
+    if let Some(id) = token.and_then(|token| granted(api, token)) {
         return Ok(From::Granted(id));
     }
     if url.starts_with("https://") || url.starts_with("http://") {
