@@ -24,6 +24,7 @@ pub(crate) mod formation;
 pub(crate) mod keys;
 pub(crate) mod log_drains;
 pub(crate) mod log_sessions;
+pub(crate) mod papertrail;
 pub(crate) mod places;
 pub(crate) mod registry;
 pub(crate) mod releases;

@@ -6,6 +6,7 @@
 //! page can know, so that no other page can send them.
 
 mod layout;
+mod papertrail;
 mod scheduler;
 mod session;
 
@@ -146,7 +147,7 @@ async fn page(status: StatusCode, visit: &Visit<'_>) -> Response {
     let Page::Own(provided) = visit.opened.page;
     let body = match provided {
         addons::Provided::Scheduler => scheduler::page(visit).await,
-        addons::Provided::Papertrail => return refusal(&ApiError::no_endpoint()),
+        addons::Provided::Papertrail => papertrail::page(visit).await,
     };
     match body {
         Ok(body) => layout::page(status, &body),
@@ -159,7 +160,7 @@ async fn act(visit: &Visit<'_>, form: &Fields) -> Result<(), ApiError> {
     let Page::Own(provided) = visit.opened.page;
     match provided {
         addons::Provided::Scheduler => scheduler::act(visit, form).await,
-        addons::Provided::Papertrail => Err(ApiError::no_endpoint()),
+        addons::Provided::Papertrail => papertrail::act(visit, form).await,
     }
 }
 

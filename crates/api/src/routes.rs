@@ -3,14 +3,14 @@
 use crate::handlers::{
     account, addon_attachments, addon_services, addon_sso, addon_tunnels, addons, app_features, app_setups,
     apps, authorizations, buildpacks, builds, collaborators, config_vars, data, domains, dynos, empty,
-    formation, keys, log_drains, log_sessions, places, registry, releases, scheduler, sessions, slugs,
-    sources, status,
+    formation, keys, log_drains, log_sessions, papertrail, places, registry, releases, scheduler, sessions,
+    slugs, sources, status,
 };
 use crate::middleware::{accept, auth, cors, etag, once, panics, request_id};
 use crate::{Api, ApiError, Parts, browser_login, gaps, pages, streams, uploads};
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{delete, get, post, put};
+use axum::routing::{delete, get, patch, post, put};
 use http::{Method, Uri};
 
 /// Everything the API answers. It has a fallback of its own; merge it with routers that have none.
@@ -23,6 +23,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(dyno_routes())
         .merge(addon_routes())
         .merge(scheduler_routes())
+        .merge(papertrail_routes())
         .merge(redis_routes())
         .merge(postgres_routes())
         .merge(transfer_routes())
@@ -195,6 +196,16 @@ fn scheduler_routes() -> Router<Api> {
         .route("/apps/{app}/scheduler/jobs/{job}/actions/run", post(scheduler::run))
         .route("/apps/{app}/scheduler/jobs/{job}/runs", get(scheduler::runs_of_job))
         .route("/apps/{app}/scheduler/runs", get(scheduler::runs))
+}
+
+fn papertrail_routes() -> Router<Api> {
+    Router::new()
+        .route("/apps/{app}/papertrail/sessions", post(papertrail::look))
+        .route("/apps/{app}/papertrail/searches", get(papertrail::list).post(papertrail::create))
+        .route(
+            "/apps/{app}/papertrail/searches/{search}",
+            patch(papertrail::update).delete(papertrail::delete),
+        )
 }
 
 /// The data API's part about key-value stores.

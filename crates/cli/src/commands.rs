@@ -88,6 +88,11 @@ commands! {
     KeysClear = keys_clear "keys:clear";
     KeysRemove = keys_remove "keys:remove";
     Logs = logs "logs";
+    LogsSearch = logs_search "logs:search";
+    LogsSearches = logs_searches "logs:searches";
+    LogsSearchesAdd = logs_searches_add "logs:searches:add";
+    LogsSearchesRemove = logs_searches_remove "logs:searches:remove";
+    LogsSearchesUpdate = logs_searches_update "logs:searches:update";
     Maintenance = maintenance "maintenance";
     MaintenanceOff = maintenance_off "maintenance:off";
     MaintenanceOn = maintenance_on "maintenance:on";
@@ -115,4 +120,5 @@ commands! {
 
 mod attach;
 mod jobs;
+mod searches;
 mod shared;

@@ -5,8 +5,8 @@ use reqwest::Method;
 use serde_json::json;
 use wire::{NumberOrText, account, app, authorization, build, buildpack, collaborator, config_vars, domain};
 use wire::{
-    dyno, dyno_size, feature, formation, key, log_drain, log_session, place, registry, release, scheduler,
-    source,
+    dyno, dyno_size, feature, formation, key, log_drain, log_session, papertrail, place, registry, release,
+    scheduler, source,
 };
 
 type Result<T> = std::result::Result<T, ClientError>;
@@ -334,5 +334,33 @@ impl Client {
             Some(job) => self.get(&["apps", app, "scheduler", "jobs", job, "runs"]).await,
             None => self.get(&["apps", app, "scheduler", "runs"]).await,
         }
+    }
+}
+
+/// Searches of logs.
+impl Client {
+    pub async fn log_search(&self, app: &str, input: &papertrail::Look) -> Result<log_session::LogSession> {
+        self.send(Method::POST, &["apps", app, "papertrail", "sessions"], input).await
+    }
+
+    pub async fn log_searches(&self, app: &str) -> Result<Vec<papertrail::Search>> {
+        self.get(&["apps", app, "papertrail", "searches"]).await
+    }
+
+    pub async fn log_search_create(&self, app: &str, input: &papertrail::Set) -> Result<papertrail::Search> {
+        self.send(Method::POST, &["apps", app, "papertrail", "searches"], input).await
+    }
+
+    pub async fn log_search_update(
+        &self,
+        app: &str,
+        search: &str,
+        input: &papertrail::Set,
+    ) -> Result<papertrail::Search> {
+        self.send(Method::PATCH, &["apps", app, "papertrail", "searches", search], input).await
+    }
+
+    pub async fn log_search_remove(&self, app: &str, search: &str) -> Result<papertrail::Search> {
+        self.send(Method::DELETE, &["apps", app, "papertrail", "searches", search], &json!({})).await
     }
 }

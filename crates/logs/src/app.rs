@@ -3,7 +3,7 @@
 
 use crate::queue::{Lost, Places, Queue};
 use crate::writer::Writer;
-use crate::{Config, Error, Limits};
+use crate::{Config, Error, Limits, LineId};
 use domain::LogLine;
 use std::io;
 use std::path::PathBuf;
@@ -33,6 +33,7 @@ pub(crate) enum Command {
         done: Reply<()>,
     },
     Position(Uuid, Reply<u64>),
+    Head(Reply<LineId>),
     Forget(Uuid),
     /// Answered once all earlier lines can be read.
     Barrier(Reply<()>),
@@ -321,6 +322,10 @@ impl Files {
             Command::Position(container, reply) => {
                 let position = self.writer().map(|writer| writer.position(container));
                 let _ = reply.send(position.map_err(Error::Write));
+            }
+            Command::Head(reply) => {
+                let head = self.writer().map(|writer| writer.last_id());
+                let _ = reply.send(head.map_err(Error::Write));
             }
             Command::Forget(container) => {
                 if let Ok(writer) = self.writer() {

@@ -176,11 +176,22 @@ impl Logs {
         }
     }
 
-    /// Looks through an app's log, from behind `query.after` up to what is there now: the first `limit` lines
-    /// that match, and how many do.
-    pub async fn search(&self, app: AppId, query: Query, limit: usize) -> Result<Found, Error> {
+    /// Looks through an app's log, from behind `query.after` up to `until`, or to what is there now: the first
+    /// `limit` lines that match, and how many do.
+    pub async fn search(
+        &self,
+        app: AppId,
+        query: Query,
+        until: Option<LineId>,
+        limit: usize,
+    ) -> Result<Found, Error> {
         let log = self.app(app).ok_or(Error::Removed)?;
-        tail::search(log, query, limit).await
+        tail::search(log, query, until, limit).await
+    }
+
+    /// The last line there is now.
+    pub async fn head(&self, app: AppId) -> Result<LineId, Error> {
+        self.ask(app, Command::Head).await
     }
 
     /// Has more or less of some apps' logs kept than is usual. Others are kept as usual again.

@@ -153,18 +153,21 @@ pub struct Found {
     pub last: LineId,
 }
 
-/// Looks through all lines behind `query.after`, up to those that are there now.
-pub(crate) async fn search(app: Arc<AppLog>, query: Query, limit: usize) -> Result<Found, Error> {
-    let (done, written) = oneshot::channel();
-    app.commands.send(Command::Barrier(done)).await.map_err(|_| Error::Removed)?;
-    let _ = written.await;
-    // The head is 0 until something is written, and then all that there is is older.
-    let head = *app.head.borrow();
-    let end = Some(head).filter(|head| *head > 0).map(LineId);
+/// Looks through all lines behind `query.after`, up to `until` or to those that are there now.
+pub(crate) async fn search(
+    app: Arc<AppLog>,
+    query: Query,
+    until: Option<LineId>,
+    limit: usize,
+) -> Result<Found, Error> {
+    let (reply, head) = oneshot::channel();
+    app.commands.send(Command::Head(reply)).await.map_err(|_| Error::Removed)?;
+    let head = head.await.unwrap_or(Err(Error::Removed))?;
+    let end = until.map_or(head, |until| until.min(head));
     let dir = app.dir.clone();
     blocking(move || {
         let after = query.after.unwrap_or_default();
-        let mut cursor = Cursor::open(dir, Query { after: Some(after), follow: false, ..query }, end)?;
+        let mut cursor = Cursor::open(dir, Query { after: Some(after), follow: false, ..query }, Some(end))?;
         let mut found = Found::default();
         loop {
             let (lines, ended) = cursor.read(BATCH_LINES)?;
@@ -172,7 +175,7 @@ pub(crate) async fn search(app: Arc<AppLog>, query: Query, limit: usize) -> Resu
             let room = limit.saturating_sub(found.lines.len());
             found.lines.extend(lines.into_iter().take(room));
             if ended {
-                found.last = LineId(cursor.next.0.saturating_sub(1).max(head)).max(after);
+                found.last = end.max(after);
                 return Ok(found);
             }
         }

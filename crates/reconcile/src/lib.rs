@@ -6,6 +6,7 @@
 //! needs one calls `ops`. What it refuses to do: hold anything in memory that would be missed after
 //! a kill.
 
+mod alerts;
 mod bases;
 mod builds;
 mod collect;
@@ -17,6 +18,7 @@ mod lines;
 mod metrics;
 mod output;
 mod own_image;
+mod reach;
 mod releases;
 mod routes;
 mod scheduler;
@@ -30,6 +32,7 @@ mod tests;
 mod transfers;
 mod world;
 
+pub use alerts::{Mail, keep_logs};
 pub use driver::Board;
 pub use error::{Error, Result};
 pub use output::{OutputId, OutputStream, OutputWriter, Outputs};
@@ -151,6 +154,10 @@ pub struct Settings {
     /// What of the server's own network sources may be downloaded from: private ranges, loopback,
     /// addresses of the machine. The metadata services of clouds are never among it.
     pub source_networks: Vec<IpNet>,
+    /// What of the server's own network alerts may be posted to.
+    pub alert_networks: Vec<IpNet>,
+    /// Where alerts by e-mail are handed in.
+    pub mail: Option<Mail>,
     /// Slugs of older releases than so many of an app's newest are given up.
     pub kept_releases: usize,
     /// So many of an app's newest builds are remembered, with what they printed.
@@ -174,6 +181,8 @@ impl Settings {
             fetch_timeout: Duration::from_mins(5),
             setup_rest: Duration::from_secs(1),
             source_networks: Vec::new(),
+            alert_networks: Vec::new(),
+            mail: None,
             kept_releases: 20,
             kept_builds: 50,
             registry_grace: Duration::from_hours(24),
@@ -370,6 +379,10 @@ impl Starter {
         nudge.on(engine.changes(), &self.shutdown);
         let worker = transfers::Worker { services: worker, at_work, settings: settings.clone() };
         self.start(transfers::Transfers::new(worker, nudge.clone(), self.children.clone()), nudge);
+
+        let nudge = self.nudged_by(&[Table::Papertrail, Table::Addons]);
+        let alerts = alerts::Alerts { ops: ops.clone(), logs: logs.clone(), settings: settings.clone() };
+        self.start(alerts, nudge);
 
         let nudge = self.nudged_by(&[]);
         self.start(metrics::Metrics { ops: ops.clone(), engine: engine.clone(), logs: logs.clone() }, nudge);

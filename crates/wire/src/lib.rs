@@ -31,6 +31,7 @@ pub mod formation;
 pub mod key;
 pub mod log_drain;
 pub mod log_session;
+pub mod papertrail;
 pub mod place;
 pub mod rate_limit;
 pub mod reference;

@@ -16,6 +16,7 @@ mod hostile_builds;
 mod isolation;
 mod kills;
 mod languages;
+mod papertrail;
 mod pg;
 mod redis;
 mod registry;
@@ -47,6 +48,7 @@ const SHARED: &[(&str, Shared)] = &[
     ("pg::every_command", pg::every_command),
     ("backups::made_restored_and_proven", backups::made_restored_and_proven),
     ("scheduler::jobs_run_by_hand_and_when_due", scheduler::jobs_run_by_hand_and_when_due),
+    ("papertrail::logs_are_searched_and_followed", papertrail::logs_are_searched_and_followed),
     ("commands::every_command_of_the_list", commands::every_command_of_the_list),
     ("commands::login_with_a_password", commands::login_with_a_password),
     ("commands::one_off_dynos", commands::one_off_dynos),
@@ -126,6 +128,7 @@ const ALONE: &[(&str, Alone)] = &[
     ("hostile_builds::they_harm_nobody_else", hostile_builds::they_harm_nobody_else),
     ("backups::done_by_the_next_server", backups::done_by_the_next_server),
     ("scheduler::no_due_time_runs_twice", scheduler::no_due_time_runs_twice),
+    ("papertrail::alerts_are_sent_once", papertrail::alerts_are_sent_once),
     ("kills::during_a_build", kills::during_a_build),
     ("kills::during_a_release_command", kills::during_a_release_command),
     ("kills::during_a_setup", kills::during_a_setup),

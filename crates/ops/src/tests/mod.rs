@@ -11,6 +11,7 @@ mod containers;
 mod dynos;
 mod formation;
 mod hangers_on;
+mod papertrail;
 mod registry;
 mod releases;
 mod scheduler;

@@ -1,5 +1,6 @@
 //! The loops together, as stories.
 
+mod alerts;
 mod garbage;
 mod harness;
 mod kills;

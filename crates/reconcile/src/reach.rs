@@ -24,19 +24,19 @@ const INNER: [(Ipv4Addr, u8); 9] = [
 
 /// Which addresses may be reached. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Reach {
+pub(crate) struct Reach {
     /// Of the inner network, what the operator allows.
     allowed: Arc<[IpNet]>,
 }
 
 impl Reach {
-    pub(super) fn new(allowed: &[IpNet]) -> Self {
+    pub(crate) fn new(allowed: &[IpNet]) -> Self {
         Self { allowed: allowed.into() }
     }
 
     /// Whether the host of an address may be asked. A name that cannot be resolved here may: then
     /// either nobody can, or a proxy does it.
-    pub(super) async fn admits(&self, url: &reqwest::Url) -> bool {
+    pub(crate) async fn admits(&self, url: &reqwest::Url) -> bool {
         let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else { return false };
         if let Ok(address) = host.trim_matches(['[', ']']).parse() {
             return self.admits_address(address);
@@ -119,14 +119,14 @@ fn is_own(address: IpAddr) -> bool {
 }
 
 /// The system's resolver without the addresses that are refused.
-pub(super) struct Resolver {
+pub(crate) struct Resolver {
     reach: Reach,
     /// The operator's own proxies, which may be anywhere.
     proxies: Vec<String>,
 }
 
 impl Resolver {
-    pub(super) fn new(reach: Reach) -> Self {
+    pub(crate) fn new(reach: Reach) -> Self {
         let variables = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
         let values = variables.iter().filter_map(|name| std::env::var(name).ok());
         Self { reach, proxies: values.filter_map(|value| host_of_proxy(&value)).collect() }
