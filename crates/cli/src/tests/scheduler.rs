@@ -4,14 +4,14 @@ use super::*;
 
 const OTHER: &str = "89abcdef-89ab-4def-8123-456789abcdef";
 
-fn job(id: &str, command: &str, last: Value) -> Value {
+fn job(id: &str, command: &str, last: &Value) -> Value {
     json!({
         "id": id, "command": command, "size": null, "frequency": "daily at 05:30", "timezone": "UTC",
         "overlap": true, "next_run": "2026-01-02T05:30:00Z", "last_run": last, "created_at": TIME, "updated_at": TIME,
     })
 }
 
-fn run(status: &str, failure: Value) -> Value {
+fn run(status: &str, failure: &Value) -> Value {
     json!({
         "id": ID, "job": { "id": ID, "command": "rake" }, "due_at": TIME, "status": status, "dyno": "scheduler.1234",
         "exit_code": null, "failure": failure, "created_at": TIME, "started_at": null, "finished_at": null,
@@ -21,13 +21,13 @@ fn run(status: &str, failure: Value) -> Value {
 #[tokio::test]
 async fn jobs_are_named_by_id_or_command() {
     let jobs = "/apps/my-app/scheduler/jobs";
-    let failed = run("failed", json!("it exited with status 1"));
+    let failed = run("failed", &json!("it exited with status 1"));
     let api = Api::start(&[
-        (&format!("GET {jobs}"), json!([job(ID, "rake", failed.clone()), job(OTHER, "bin/x", Value::Null)])),
-        (&format!("POST {jobs}"), job(ID, "rake", Value::Null)),
-        (&format!("PATCH {jobs}/{OTHER}"), job(OTHER, "bin/x", Value::Null)),
-        (&format!("DELETE {jobs}/{ID}"), job(ID, "rake", Value::Null)),
-        (&format!("POST {jobs}/{ID}/actions/run"), run("running", Value::Null)),
+        (&format!("GET {jobs}"), json!([job(ID, "rake", &failed), job(OTHER, "bin/x", &Value::Null)])),
+        (&format!("POST {jobs}"), job(ID, "rake", &Value::Null)),
+        (&format!("PATCH {jobs}/{OTHER}"), job(OTHER, "bin/x", &Value::Null)),
+        (&format!("DELETE {jobs}/{ID}"), job(ID, "rake", &Value::Null)),
+        (&format!("POST {jobs}/{ID}/actions/run"), run("running", &Value::Null)),
         (&format!("GET {jobs}/{ID}/runs"), json!([failed])),
         ("GET /apps/my-app/scheduler/runs", json!([])),
     ])

@@ -4,6 +4,7 @@ use domain::App;
 use domain::papertrail::{Alert, Batch, Search};
 use logs::{Found, TailLine};
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 
 /// One alert.
 pub(super) struct Message<'a> {
@@ -57,19 +58,19 @@ impl Message<'_> {
     /// For people.
     pub(super) fn text(&self) -> String {
         let mut text = format!(
-            "{} of {}, searched for every {}: {}\n\n",
+            "{} ({}), looked for every {}: {}\n\n",
             self.subject(),
             self.search.query,
             self.alert.period,
             self.page()
         );
+        // Writing to a text does not fail.
         for line in &self.found.lines {
-            text.push_str(&line.line.to_string());
-            text.push('\n');
+            let _ = writeln!(text, "{}", line.line);
         }
         let more = self.found.count.saturating_sub(self.found.lines.len() as u64);
         if more > 0 {
-            text.push_str(&format!("… and {more} more.\n"));
+            let _ = writeln!(text, "… and {more} more.");
         }
         text
     }
