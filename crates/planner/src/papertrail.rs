@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn rests_grow_and_come_to_an_end() {
         let rests: Vec<_> =
-            (1..=6).map(|attempts| retry_at(attempts, time(0)).map(|at| at.as_second())).collect();
+            (1..=6).map(|attempts| retry_at(attempts, time(0)).map(Timestamp::as_second)).collect();
         assert_eq!(rests, [Some(5), Some(10), Some(20), Some(40), Some(80), None]);
     }
 }

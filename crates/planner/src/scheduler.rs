@@ -39,6 +39,7 @@ pub fn decide(job: &Job, timezone: &TimeZone, now: Timestamp) -> Decision {
 mod tests {
     use super::*;
     use domain::{AccountId, AddonId, Frequency, JobId};
+    use proptest::prelude::*;
 
     fn job(frequency: &str, decided_until: &str) -> Job {
         let time = decided_until.parse().unwrap();
@@ -166,5 +167,59 @@ mod tests {
             runs += 1;
         }
         assert_eq!(runs, 50);
+    }
+
+    /// One field of a cron expression, and the values that it stands for.
+    fn field(least: i8, most: i8) -> impl Strategy<Value = (String, Vec<i8>)> {
+        let one = least..=most;
+        prop_oneof![
+            Just(("*".to_owned(), (least..=most).collect())),
+            one.clone().prop_map(|value| (value.to_string(), vec![value])),
+            (one.clone(), one.clone()).prop_map(|(a, b)| {
+                let (from, to) = (a.min(b), a.max(b));
+                (format!("{from}-{to}"), (from..=to).collect())
+            }),
+            (2..=most).prop_map(move |step| {
+                (format!("*/{step}"), (least..=most).step_by(usize::from(step.unsigned_abs())).collect())
+            }),
+            (one.clone(), one).prop_map(|(a, b)| (format!("{a},{b}"), vec![a, b])),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        /// Beside looking at every minute.
+        #[test]
+        fn due_times_are_those_of_the_expression(
+            (minute, minutes) in field(0, 59),
+            (hour, hours) in field(0, 23),
+            (day, days) in field(1, 31),
+            (month, months) in field(1, 12),
+            start in 1_700_000_000_i64..1_900_000_000,
+        ) {
+            let frequency = Frequency::parse(&format!("{minute} {hour} {day} {month} *"));
+            // No month has a day of that number.
+            prop_assume!(frequency.is_ok());
+            let frequency = frequency.unwrap();
+            let start = Timestamp::from_second(start).unwrap();
+            let next = frequency.next_after(start, &TimeZone::UTC).unwrap();
+            let fits = |time: Timestamp| {
+                let here = time.to_zoned(TimeZone::UTC);
+                minutes.contains(&here.minute())
+                    && hours.contains(&here.hour())
+                    && days.contains(&here.day())
+                    && months.contains(&here.month())
+                    && here.second() == 0
+            };
+            prop_assert!(next > start && fits(next), "{next}");
+            // Far ones are looked at from a day before.
+            let mut time = start.max(next - SignedDuration::from_hours(24));
+            time = Timestamp::from_second(time.as_second() / 60 * 60).unwrap();
+            while time < next {
+                prop_assert!(time <= start || !fits(time), "{time} is before {next}");
+                time += SignedDuration::from_mins(1);
+            }
+        }
     }
 }
