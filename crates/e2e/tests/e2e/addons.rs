@@ -115,10 +115,12 @@ async fn given_up(server: &Server, app: &App<'_>) -> Result<()> {
     app.heroku(&["addons:destroy", "shelf-keys", "--confirm", &app.name])?.ok()?;
     let config = app.heroku(&["config"])?.ok()?.stdout;
     ensure!(!config.contains("REDIS_URL"), "{config}");
-    until("the volume to be gone", async || match volume.exists() {
-        false => Ok(()),
-        true => Err(volume.display().to_string()),
-    })
+    until(
+        "the volume to be gone",
+        async || {
+            if volume.exists() { Err(volume.display().to_string()) } else { Ok(()) }
+        },
+    )
     .await?;
     let database = app.heroku(&["addons:info", "DATABASE"])?.ok()?.stdout;
     let named = database.split_whitespace().find(|word| word.starts_with("postgresql-"));
