@@ -10,7 +10,9 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("heroku-redis.toml", include_str!("../../../catalog/heroku-redis.toml")),
     ("mariadb.toml", include_str!("../../../catalog/mariadb.toml")),
     ("memcached.toml", include_str!("../../../catalog/memcached.toml")),
+    ("papertrail.toml", include_str!("../../../catalog/papertrail.toml")),
     ("rabbitmq.toml", include_str!("../../../catalog/rabbitmq.toml")),
+    ("scheduler.toml", include_str!("../../../catalog/scheduler.toml")),
 ];
 
 /// The services of an installation.
@@ -191,6 +193,35 @@ mod tests {
         assert_eq!(lines.len(), expected.len(), "{error}");
         for (line, start) in lines.iter().zip(expected) {
             assert!(line.starts_with(start), "{line} is not {start}");
+        }
+    }
+
+    #[test]
+    fn what_the_platform_provides_is_not_run_and_has_its_limits() {
+        let catalog = Catalog::load(None).unwrap_or_else(|error| panic!("{error}"));
+        let (papertrail, plan) = catalog.plan("papertrail").expect("a default plan");
+        assert_eq!(
+            (papertrail.provided, plan.limit("search_days")),
+            (Some(crate::Provided::Papertrail), Some(2))
+        );
+        let text = r#"
+            name = "logs"
+            title = "Logs"
+            summary = "Wrong."
+            default_plan = "one"
+            provided = "papertrail"
+            attachment = { first = "LOGS" }
+            run = { packages = ["logs"], start = "exec logs", port = 1, volume = false }
+            plans = [{ name = "one", title = "One", memory = 1, limits = { log = "much" } }]
+        "#;
+        let error = Catalog::parse("logs.toml", text).expect_err("not right").to_string();
+        for words in [
+            "[run] is out of place",
+            "many_per_app and sharing must be false",
+            "plans.one: limits.search_days is missing",
+            "plans.one: limits.log is missing, or no number",
+        ] {
+            assert!(error.contains(words), "{words}: {error}");
         }
     }
 

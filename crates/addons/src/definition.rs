@@ -32,6 +32,9 @@ pub struct Definition {
     #[serde(default = "yes")]
     pub sharing: bool,
     pub attachment: Naming,
+    /// Which part of the platform it is, for a service that nothing is run for.
+    #[serde(default)]
+    pub provided: Option<Provided>,
     /// Config vars: what follows the attachment's name and `_`, and the template of the value.
     #[serde(default)]
     pub config: BTreeMap<String, String>,
@@ -50,6 +53,16 @@ pub struct Definition {
     /// How a partner runs it, in the place of all that. No definition says this: a manifest does.
     #[serde(skip)]
     pub contract: Option<Contract>,
+}
+
+/// What the platform provides by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provided {
+    /// Runs commands at set times.
+    Scheduler,
+    /// Searches logs.
+    Papertrail,
 }
 
 /// How attachments are called.
@@ -271,6 +284,11 @@ impl Plan {
     /// Whether its add-ons' past is kept.
     pub fn archives(&self) -> bool {
         self.rollback > 0
+    }
+
+    /// A limit that is a number; `None` if the plan does not have it.
+    pub fn limit(&self, name: &str) -> Option<u64> {
+        self.limits.get(name)?.parse().ok()
     }
 
     /// The size of a container of its own.

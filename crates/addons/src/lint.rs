@@ -1,7 +1,7 @@
 //! What is wrong with a definition, all of it at once.
 
 use crate::template::{self, Place};
-use crate::{Definition, Plan};
+use crate::{Definition, Plan, Provided};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
@@ -13,6 +13,7 @@ pub(crate) fn problems(definition: &Definition) -> Vec<String> {
     config(definition, &mut problems);
     settings(definition, &mut problems);
     running(definition, &mut problems);
+    provided(definition, &mut problems);
     problems
 }
 
@@ -112,6 +113,26 @@ fn settings(definition: &Definition, problems: &mut Vec<String>) {
     }
     if !definition.settings.is_empty() && definition.hooks.settings.is_none() {
         problems.push("hooks.settings is missing: nothing would tell the service what is set".into());
+    }
+}
+
+/// What the platform provides belongs to one app, and is not run.
+fn provided(definition: &Definition, problems: &mut Vec<String>) {
+    let Some(provided) = definition.provided else { return };
+    if definition.run.is_some() {
+        problems.push("provided: what the platform provides is not run, so [run] is out of place".into());
+    }
+    if definition.many_per_app || definition.sharing {
+        problems.push("provided: many_per_app and sharing must be false".into());
+    }
+    let needed: &[&str] = match provided {
+        Provided::Scheduler => &[],
+        Provided::Papertrail => &["search_days", "log"],
+    };
+    for plan in &definition.plans {
+        for name in needed.iter().filter(|name| plan.limit(name).is_none_or(|limit| limit == 0)) {
+            problems.push(format!("plans.{}: limits.{name} is missing, or no number", plan.name));
+        }
     }
 }
 

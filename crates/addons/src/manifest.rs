@@ -179,6 +179,7 @@ impl Manifest {
             ..Plan::default()
         };
         Definition {
+            provided: None,
             name: self.id.clone(),
             title: self.name.clone().unwrap_or_else(|| self.id.clone()),
             summary: format!("Run by {}.", self.api.production.base_url.host_str().unwrap_or_default()),

@@ -17,6 +17,7 @@ mod extract;
 pub mod gaps;
 mod handlers;
 mod middleware;
+mod pages;
 mod present;
 mod ranges;
 mod routes;

@@ -7,8 +7,10 @@ mod app_setup;
 mod build;
 mod database;
 mod dyno;
+mod papertrail;
 mod place;
 mod release;
+mod scheduler;
 mod transfer;
 mod webhook;
 
@@ -19,8 +21,10 @@ pub(crate) use app_setup::app_setup;
 pub(crate) use build::{build, slug, source, test_build};
 pub(crate) use database::{database, database_credential, database_settings};
 pub(crate) use dyno::{dyno, dyno_size, formation};
+pub(crate) use papertrail::search;
 pub(crate) use place::{SINCE, generation, region, stable_id, stack};
 pub(crate) use release::release;
+pub(crate) use scheduler::{job, run};
 pub(crate) use transfer::{BACKUP_SCHEME, moment, schedule, transfer};
 pub(crate) use webhook::{delivery, event as webhook_event, webhook};
 

@@ -3,14 +3,14 @@
 use crate::handlers::{
     account, addon_attachments, addon_services, addon_tunnels, addons, app_features, app_setups, apps,
     authorizations, buildpacks, builds, collaborators, config_vars, data, domains, dynos, empty, formation,
-    keys, log_drains, log_sessions, partners, places, registry, releases, sessions, slugs, sources, sso,
-    status, test_builds, webhooks,
+    keys, log_drains, log_sessions, papertrail, partners, places, registry, releases, scheduler, sessions,
+    slugs, sources, sso, status, test_builds, webhooks,
 };
 use crate::middleware::{accept, auth, cors, etag, once, panics, request_id};
-use crate::{Api, ApiError, Parts, browser_login, gaps, streams, uploads};
+use crate::{Api, ApiError, Parts, browser_login, gaps, pages, streams, uploads};
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{delete, get, post, put};
+use axum::routing::{delete, get, patch, post, put};
 use http::{Method, Uri};
 
 /// Everything the API answers. It has a fallback of its own; merge it with routers that have none.
@@ -22,6 +22,8 @@ pub fn router(parts: Parts) -> Router {
         .merge(release_routes())
         .merge(dyno_routes())
         .merge(addon_routes())
+        .merge(scheduler_routes())
+        .merge(papertrail_routes())
         .merge(redis_routes())
         .merge(postgres_routes())
         .merge(transfer_routes())
@@ -57,6 +59,9 @@ fn open_routes() -> Router<Api> {
         .route("/backups/{token}", get(data::transfers::download))
         .route("/oauth/token", post(partners::token))
         .route("/sso/{token}", get(sso::visit))
+        .route("/addon-pages/style.css", get(pages::style))
+        .route("/addon-pages/enter/{token}", get(pages::enter))
+        .route("/addon-pages/{addon}", get(pages::show).post(pages::submit))
         .route("/buildpacks", get(registry::search))
         .route("/buildpacks/{buildpack}", get(registry::info))
         .route("/buildpacks/{buildpack}/revisions", get(registry::revisions))
@@ -188,6 +193,28 @@ fn addon_routes() -> Router<Api> {
         .route(
             "/regions/{region}/addon-region-capabilities",
             get(addon_services::region_capabilities_of_region),
+        )
+}
+
+fn scheduler_routes() -> Router<Api> {
+    Router::new()
+        .route("/apps/{app}/scheduler/jobs", get(scheduler::list).post(scheduler::create))
+        .route(
+            "/apps/{app}/scheduler/jobs/{job}",
+            get(scheduler::info).patch(scheduler::update).delete(scheduler::delete),
+        )
+        .route("/apps/{app}/scheduler/jobs/{job}/actions/run", post(scheduler::run))
+        .route("/apps/{app}/scheduler/jobs/{job}/runs", get(scheduler::runs_of_job))
+        .route("/apps/{app}/scheduler/runs", get(scheduler::runs))
+}
+
+fn papertrail_routes() -> Router<Api> {
+    Router::new()
+        .route("/apps/{app}/papertrail/sessions", post(papertrail::look))
+        .route("/apps/{app}/papertrail/searches", get(papertrail::list).post(papertrail::create))
+        .route(
+            "/apps/{app}/papertrail/searches/{search}",
+            patch(papertrail::update).delete(papertrail::delete),
         )
 }
 

@@ -12,14 +12,25 @@ use std::str::FromStr;
 /// none for this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
+    /// Downloading a backup.
     Backup,
+    /// Getting into a partner's dashboard.
     Dashboard,
+    /// Getting to an add-on's page from elsewhere.
+    Link,
+    /// Being there.
+    Session,
+    /// Sending a form that the page had.
+    Form,
 }
 
 fn text(purpose: Purpose, what: &impl Display, expires: Timestamp) -> String {
     let purpose = match purpose {
         Purpose::Backup => "backup",
         Purpose::Dashboard => "dashboard",
+        Purpose::Link => "addon-link",
+        Purpose::Session => "addon-session",
+        Purpose::Form => "addon-form",
     };
     format!("{purpose} {what} {}", expires.as_second())
 }
@@ -56,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_good_for_one_backup_until_they_expire() {
+    fn words_are_good_for_one_thing_until_they_expire() {
         let second = |second| Timestamp::from_second(second).unwrap();
         let (one, two) = (TransferId::new(), TransferId::new());
         let token = sign(b"key", Purpose::Backup, &one, second(1000));

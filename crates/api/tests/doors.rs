@@ -13,10 +13,13 @@ use support::{ACCEPT, Answer, World};
 const ROUTES: &str = include_str!("../src/routes.rs");
 
 /// Addresses that are open to everybody, and why.
-const OPEN: [(&str, &str); 32] = [
+const OPEN: [(&str, &str); 35] = [
     ("/oauth/token", "takes a grant and a secret"),
     ("/sso/{token}", "the token is signed"),
     ("/backups/{token}", "the token is signed"),
+    ("/addon-pages/style.css", "the same for everybody"),
+    ("/addon-pages/enter/{token}", "the token is signed"),
+    ("/addon-pages/{addon}", "asks for a password"),
     ("/streams/logs/{token}", "the token is signed"),
     ("/streams/builds/{key}", "the key cannot be guessed"),
     ("/streams/releases/{key}", "the key cannot be guessed"),

@@ -92,6 +92,11 @@ commands! {
     KeysClear = keys_clear "keys:clear";
     KeysRemove = keys_remove "keys:remove";
     Logs = logs "logs";
+    LogsSearch = logs_search "logs:search";
+    LogsSearches = logs_searches "logs:searches";
+    LogsSearchesAdd = logs_searches_add "logs:searches:add";
+    LogsSearchesRemove = logs_searches_remove "logs:searches:remove";
+    LogsSearchesUpdate = logs_searches_update "logs:searches:update";
     Maintenance = maintenance "maintenance";
     MaintenanceOff = maintenance_off "maintenance:off";
     MaintenanceOn = maintenance_on "maintenance:on";
@@ -108,8 +113,16 @@ commands! {
     ReleasesRollback = releases_rollback "rollback" | "releases:rollback";
     Run = run "run";
     RunDetached = run_detached "run:detached";
+    SchedulerAdd = scheduler_add "scheduler:add";
+    SchedulerHistory = scheduler_history "scheduler:history";
+    SchedulerJobs = scheduler_jobs "scheduler:jobs" | "scheduler";
+    SchedulerRemove = scheduler_remove "scheduler:remove";
+    SchedulerRun = scheduler_run "scheduler:run";
+    SchedulerUpdate = scheduler_update "scheduler:update";
     Stacks = stacks "stacks";
 }
 
 mod attach;
+mod jobs;
+mod searches;
 mod shared;

@@ -3,6 +3,7 @@
 mod buildpacks;
 mod ci;
 mod containers;
+mod scheduler;
 
 use crate::settings::Settings;
 use crate::{Ending, grammar, run_words};

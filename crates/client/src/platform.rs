@@ -5,8 +5,8 @@ use reqwest::Method;
 use serde_json::json;
 use wire::{NumberOrText, account, app, authorization, build, buildpack, collaborator, config_vars, domain};
 use wire::{
-    dyno, dyno_size, feature, formation, key, log_drain, log_session, place, registry, release, source,
-    test_build,
+    dyno, dyno_size, feature, formation, key, log_drain, log_session, papertrail, place, registry, release,
+    scheduler, source, test_build,
 };
 
 type Result<T> = std::result::Result<T, ClientError>;
@@ -323,5 +323,65 @@ impl Client {
         input: &log_session::Create,
     ) -> Result<log_session::LogSession> {
         self.send(Method::POST, &["apps", app, "log-sessions"], input).await
+    }
+}
+
+/// Jobs of the scheduler.
+impl Client {
+    pub async fn jobs(&self, app: &str) -> Result<Vec<scheduler::Job>> {
+        self.get(&["apps", app, "scheduler", "jobs"]).await
+    }
+
+    pub async fn job_create(&self, app: &str, input: &scheduler::Set) -> Result<scheduler::Job> {
+        self.send(Method::POST, &["apps", app, "scheduler", "jobs"], input).await
+    }
+
+    pub async fn job_update(&self, app: &str, job: &str, input: &scheduler::Set) -> Result<scheduler::Job> {
+        self.send(Method::PATCH, &["apps", app, "scheduler", "jobs", job], input).await
+    }
+
+    pub async fn job_remove(&self, app: &str, job: &str) -> Result<scheduler::Job> {
+        self.send(Method::DELETE, &["apps", app, "scheduler", "jobs", job], &json!({})).await
+    }
+
+    pub async fn job_run(&self, app: &str, job: &str) -> Result<scheduler::Run> {
+        let path = ["apps", app, "scheduler", "jobs", job, "actions", "run"];
+        self.send(Method::POST, &path, &json!({})).await
+    }
+
+    /// Of one job, or of all.
+    pub async fn job_runs(&self, app: &str, job: Option<&str>) -> Result<Vec<scheduler::Run>> {
+        match job {
+            Some(job) => self.get(&["apps", app, "scheduler", "jobs", job, "runs"]).await,
+            None => self.get(&["apps", app, "scheduler", "runs"]).await,
+        }
+    }
+}
+
+/// Searches of logs.
+impl Client {
+    pub async fn log_search(&self, app: &str, input: &papertrail::Look) -> Result<log_session::LogSession> {
+        self.send(Method::POST, &["apps", app, "papertrail", "sessions"], input).await
+    }
+
+    pub async fn log_searches(&self, app: &str) -> Result<Vec<papertrail::Search>> {
+        self.get(&["apps", app, "papertrail", "searches"]).await
+    }
+
+    pub async fn log_search_create(&self, app: &str, input: &papertrail::Set) -> Result<papertrail::Search> {
+        self.send(Method::POST, &["apps", app, "papertrail", "searches"], input).await
+    }
+
+    pub async fn log_search_update(
+        &self,
+        app: &str,
+        search: &str,
+        input: &papertrail::Set,
+    ) -> Result<papertrail::Search> {
+        self.send(Method::PATCH, &["apps", app, "papertrail", "searches", search], input).await
+    }
+
+    pub async fn log_search_remove(&self, app: &str, search: &str) -> Result<papertrail::Search> {
+        self.send(Method::DELETE, &["apps", app, "papertrail", "searches", search], &json!({})).await
     }
 }

@@ -50,6 +50,8 @@ ids! {
     AttachmentId
     /// An OAuth authorization, of which the token is the usable part.
     AuthorizationId
+    /// What one alert is about.
+    BatchId
     /// A build.
     BuildId
     /// A collaborator's place on an app.
@@ -68,6 +70,8 @@ ids! {
     FormationId
     /// A running service that add-ons live in.
     InstanceId
+    /// A job of the scheduler.
+    JobId
     /// An SSH public key of an account.
     KeyId
     /// A session for reading logs.
@@ -80,8 +84,12 @@ ids! {
     ReleaseId
     /// A repository of the registry.
     RepositoryId
+    /// A run of a job of the scheduler.
+    RunId
     /// A schedule of backups.
     ScheduleId
+    /// A search of a log that is kept.
+    SearchId
     /// A slug: what a build made.
     SlugId
     /// An uploaded source tarball.

@@ -111,6 +111,11 @@ impl ProcessType {
         Self("postdeploy".into())
     }
 
+    /// The type of the one-offs that run jobs of the scheduler.
+    pub fn scheduler() -> Self {
+        Self("scheduler".into())
+    }
+
     /// Whether this is the routed type.
     pub fn is_web(&self) -> bool {
         self.0 == "web"

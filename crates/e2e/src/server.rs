@@ -230,9 +230,16 @@ impl Server {
         Ok(command)
     }
 
+    /// A command of Kigo's own CLI, ready to run.
+    pub fn kigo_command(&self, words: &[&str]) -> Result<Command> {
+        let mut command = Command::new(kigo()?);
+        command.args(words).envs(self.client_env()?).env("KIGO_API_KEY", TOKEN);
+        Ok(command)
+    }
+
     /// Runs Kigo's own CLI.
     pub fn kigo(&self, words: &[&str]) -> Result<Output> {
-        Output::of(Command::new(kigo()?).args(words).envs(self.client_env()?).env("KIGO_API_KEY", TOKEN))
+        Output::of(&mut self.kigo_command(words)?)
     }
 
     /// Calls the Platform API; returns the status and the body.

@@ -78,6 +78,15 @@ pub(crate) struct ServerArgs {
     /// Inner networks that sources of builds may be downloaded from [default: none]
     #[arg(long, env = "KIGO_SOURCE_NETWORKS", value_name = "CIDR", value_delimiter = ',')]
     pub(crate) source_networks: Vec<IpNet>,
+    /// Inner networks that alerts may be posted to [default: none]
+    #[arg(long, env = "KIGO_ALERT_NETWORKS", value_name = "CIDR", value_delimiter = ',')]
+    pub(crate) alert_networks: Vec<IpNet>,
+    /// The mail server for alerts, as smtps://user:password@host [default: none]
+    #[arg(long, env = "KIGO_MAIL_SERVER", value_name = "URL", hide_env_values = true)]
+    pub(crate) mail_server: Option<String>,
+    /// Who mails are from [default: none]
+    #[arg(long, env = "KIGO_MAIL_FROM", value_name = "ADDRESS")]
+    pub(crate) mail_from: Option<String>,
     /// Give builds this machine's credentials for registries and proxies, too [default: false]
     #[arg(long, env = "KIGO_BUILD_HOST_CREDENTIALS", value_name = "BOOL")]
     pub(crate) build_host_credentials: Option<bool>,
@@ -139,6 +148,21 @@ struct File {
     dyno: FileDyno,
     registry: FileRegistry,
     backups: FileBackups,
+    alerts: FileAlerts,
+    mail: FileMail,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileAlerts {
+    networks: Vec<IpNet>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileMail {
+    server: Option<String>,
+    from: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -245,6 +269,9 @@ pub(crate) struct Config {
     pub(crate) build_host_credentials: bool,
     /// See [`reconcile::Settings::source_networks`].
     pub(crate) source_networks: Vec<IpNet>,
+    /// See [`reconcile::Settings::alert_networks`].
+    pub(crate) alert_networks: Vec<IpNet>,
+    pub(crate) mail: Option<reconcile::Mail>,
     pub(crate) local_buildpacks: Option<PathBuf>,
     /// See [`reconcile::Shelf::in_store`].
     pub(crate) backups_store: Option<String>,
@@ -322,6 +349,15 @@ impl Config {
             } else {
                 args.source_networks.clone()
             },
+            alert_networks: if args.alert_networks.is_empty() {
+                file.alerts.networks
+            } else {
+                args.alert_networks.clone()
+            },
+            mail: mail(
+                args.mail_server.clone().or(file.mail.server),
+                args.mail_from.clone().or(file.mail.from),
+            )?,
             local_buildpacks: args.local_buildpacks.clone().or(file.build.local_buildpacks),
             backups_store: args.backups_store.clone().or(file.backups.store),
             dyno_disk: mib(args.dyno_disk, file.dyno.disk, 1024),
@@ -392,6 +428,19 @@ impl Config {
     }
 }
 
+/// The mail server, if there is one. One that cannot be used is told now and not with the first mail.
+fn mail(server: Option<String>, from: Option<String>) -> Result<Option<reconcile::Mail>> {
+    match (server, from) {
+        (None, None) => Ok(None),
+        (Some(server), Some(from)) => {
+            let mail = reconcile::Mail { server, from };
+            mail.check().map_err(anyhow::Error::msg)?;
+            Ok(Some(mail))
+        }
+        _ => bail!("mail.server and mail.from go together"),
+    }
+}
+
 fn trimmed(url: Option<String>) -> Option<String> {
     url.map(|url| url.trim_end_matches('/').to_owned())
 }
@@ -439,6 +488,17 @@ mod tests {
             ServerArgs { app_url: Some("http://example.com".into()), ..ServerArgs::default() },
             ServerArgs { api_url: Some("example.com".into()), ..ServerArgs::default() },
             ServerArgs { build_concurrency: Some(0), ..ServerArgs::default() },
+            ServerArgs { mail_from: Some("kigo@example.com".into()), ..ServerArgs::default() },
+            ServerArgs {
+                mail_from: Some("kigo@example.com".into()),
+                mail_server: Some("imap://mail.example.com".into()),
+                ..ServerArgs::default()
+            },
+            ServerArgs {
+                mail_from: Some("nobody".into()),
+                mail_server: Some("smtps://mail.example.com".into()),
+                ..ServerArgs::default()
+            },
         ] {
             assert!(Config::combine(&args, File::default()).is_err(), "{args:?}");
         }

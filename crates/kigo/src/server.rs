@@ -204,9 +204,11 @@ async fn base(config: &Config, bound: &Bound, certificates: Certificates) -> Res
         max_registry_bytes: config.registry_app_limit,
         catalog: Arc::new(Catalog::load(config.catalog.as_deref())?),
         service_addresses: settings::service_addresses(config)?,
+        sends_mail: config.mail.is_some(),
         ..ops::Settings::default()
     };
     let ops = Ops::new(store, settings, Arc::new(AppLogs(logs.clone())));
+    reconcile::keep_logs(&ops, &logs).await?;
     ops::domains::refresh_defaults(&ops).await?;
     ops::partners::load(&ops).await?;
     let engine = Local::open(settings::local_config(config)?, images.clone()).await?;

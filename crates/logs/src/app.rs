@@ -3,7 +3,7 @@
 
 use crate::queue::{Lost, Places, Queue};
 use crate::writer::Writer;
-use crate::{Config, Error};
+use crate::{Config, Error, Limits, LineId};
 use domain::LogLine;
 use std::io;
 use std::path::PathBuf;
@@ -33,6 +33,7 @@ pub(crate) enum Command {
         done: Reply<()>,
     },
     Position(Uuid, Reply<u64>),
+    Head(Reply<LineId>),
     Forget(Uuid),
     /// Answered once all earlier lines can be read.
     Barrier(Reply<()>),
@@ -71,14 +72,20 @@ impl AppLog {
 }
 
 /// Starts an app's task.
-pub(crate) fn spawn(runtime: &tokio::runtime::Handle, config: Arc<Config>, dir: PathBuf) -> AppLog {
+pub(crate) fn spawn(
+    runtime: &tokio::runtime::Handle,
+    config: Arc<Config>,
+    limits: Limits,
+    dir: PathBuf,
+) -> AppLog {
     let (commands, receiver) = mpsc::channel(config.queue);
     let (head_sender, head) = watch::channel(0);
     let lost = Arc::new(Lost::default());
     let queue = Queue::new(config.queue);
     let task = Task {
-        files: Some(Files { config: config.clone(), dir: dir.clone(), writer: None }),
+        files: Some(Files { config: config.clone(), limits: limits.clone(), dir: dir.clone(), writer: None }),
         config,
+        limits,
         commands: receiver,
         head: head_sender,
         lost: lost.clone(),
@@ -92,6 +99,7 @@ pub(crate) fn spawn(runtime: &tokio::runtime::Handle, config: Arc<Config>, dir: 
 
 struct Task {
     config: Arc<Config>,
+    limits: Limits,
     /// Away while a blocking thread works on it.
     files: Option<Files>,
     commands: mpsc::Receiver<Command>,
@@ -198,6 +206,7 @@ impl Task {
     ) -> Option<T> {
         let mut files = self.files.take().unwrap_or_else(|| Files {
             config: self.config.clone(),
+            limits: self.limits.clone(),
             dir: PathBuf::new(),
             writer: None,
         });
@@ -213,7 +222,8 @@ impl Task {
             }
             Err(error) => {
                 tracing::error!(%error, "the writer of a log failed");
-                self.files = Some(Files { config: self.config.clone(), dir, writer: None });
+                let (config, limits) = (self.config.clone(), self.limits.clone());
+                self.files = Some(Files { config, limits, dir, writer: None });
                 None
             }
         }
@@ -235,6 +245,7 @@ fn repeat(error: &io::Error) -> io::Error {
 /// The blocking half.
 struct Files {
     config: Arc<Config>,
+    limits: Limits,
     dir: PathBuf,
     /// Opened at first use.
     writer: Option<Writer>,
@@ -254,7 +265,10 @@ impl Files {
     fn writer(&mut self) -> io::Result<&mut Writer> {
         match &mut self.writer {
             Some(writer) => Ok(writer),
-            empty => Ok(empty.insert(Writer::open(self.config.clone(), self.dir.clone())?)),
+            empty => {
+                let (config, limits) = (self.config.clone(), self.limits.clone());
+                Ok(empty.insert(Writer::open(config, limits, self.dir.clone())?))
+            }
         }
     }
 
@@ -308,6 +322,10 @@ impl Files {
             Command::Position(container, reply) => {
                 let position = self.writer().map(|writer| writer.position(container));
                 let _ = reply.send(position.map_err(Error::Write));
+            }
+            Command::Head(reply) => {
+                let head = self.writer().map(|writer| writer.last_id());
+                let _ = reply.send(head.map_err(Error::Write));
             }
             Command::Forget(container) => {
                 if let Ok(writer) = self.writer() {

@@ -14,7 +14,7 @@ mod tail;
 mod writer;
 
 pub use queue::overflow_line;
-pub use tail::{Query, Tail, TailLine};
+pub use tail::{Found, Query, Tail, TailLine};
 
 use app::{AppLog, Command, Reply};
 use domain::{AppId, LogLine};
@@ -87,6 +87,30 @@ struct Shared {
     runtime: tokio::runtime::Handle,
     /// `None` marks an app whose log was removed: late lines must not bring it back.
     apps: RwLock<HashMap<AppId, Option<Arc<AppLog>>>>,
+    bounds: Arc<RwLock<HashMap<AppId, Bounds>>>,
+}
+
+/// How much of one app's log is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    pub bytes: u64,
+    pub age: Duration,
+}
+
+/// What bounds an app's log now.
+#[derive(Clone)]
+pub(crate) struct Limits {
+    app: AppId,
+    config: Arc<Config>,
+    bounds: Arc<RwLock<HashMap<AppId, Bounds>>>,
+}
+
+impl Limits {
+    pub(crate) fn now(&self) -> Bounds {
+        let usual = Bounds { bytes: self.config.app_bytes, age: self.config.age };
+        let bounds = self.bounds.read().unwrap_or_else(PoisonError::into_inner);
+        bounds.get(&self.app).copied().unwrap_or(usual)
+    }
 }
 
 impl Logs {
@@ -98,6 +122,7 @@ impl Logs {
             config: Arc::new(config),
             runtime: tokio::runtime::Handle::current(),
             apps: RwLock::default(),
+            bounds: Arc::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -149,6 +174,29 @@ impl Logs {
             Some(log) => tail::start(log, query, self.shared.config.tail_lag),
             None => Tail::new(tokio::sync::mpsc::channel(1).1),
         }
+    }
+
+    /// Looks through an app's log, from behind `query.after` up to `until`, or to what is there now: the first
+    /// `limit` lines that match, and how many do.
+    pub async fn search(
+        &self,
+        app: AppId,
+        query: Query,
+        until: Option<LineId>,
+        limit: usize,
+    ) -> Result<Found, Error> {
+        let log = self.app(app).ok_or(Error::Removed)?;
+        tail::search(log, query, until, limit).await
+    }
+
+    /// The last line there is now.
+    pub async fn head(&self, app: AppId) -> Result<LineId, Error> {
+        self.ask(app, Command::Head).await
+    }
+
+    /// Has more or less of some apps' logs kept than is usual. Others are kept as usual again.
+    pub fn keep(&self, bounds: HashMap<AppId, Bounds>) {
+        *self.shared.bounds.write().unwrap_or_else(PoisonError::into_inner) = bounds;
     }
 
     /// Returns once all lines that were added before are safe on disk. For shutting down.
@@ -213,7 +261,9 @@ impl Logs {
         let mut apps = apps.write().unwrap_or_else(PoisonError::into_inner);
         let start = || {
             let dir = self.shared.config.dir.join(app.to_string());
-            Some(Arc::new(app::spawn(&self.shared.runtime, self.shared.config.clone(), dir)))
+            let limits =
+                Limits { app, config: self.shared.config.clone(), bounds: self.shared.bounds.clone() };
+            Some(Arc::new(app::spawn(&self.shared.runtime, self.shared.config.clone(), limits, dir)))
         };
         apps.entry(app).or_insert_with(start).clone()
     }

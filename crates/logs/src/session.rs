@@ -7,7 +7,7 @@ use crate::tail::Query;
 use aws_lc_rs::hmac::{self, HMAC_SHA256, Key};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use domain::AppId;
+use domain::{AppId, LogQuery};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,13 @@ pub struct Session {
     pub process_type: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// Only what somebody looks for, and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<LogQuery>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
     pub lines: usize,
     pub tail: bool,
     /// Not good from then on.
@@ -38,6 +45,9 @@ impl Session {
             process: self.process.clone(),
             process_type: self.process_type.clone(),
             source: self.source.clone(),
+            search: self.search.clone(),
+            since: self.since,
+            until: self.until,
         }
     }
 }
@@ -79,6 +89,9 @@ mod tests {
             process: Some("web.1".into()),
             process_type: None,
             source: Some("app".into()),
+            search: Some(LogQuery::parse("-debug \"out of memory\"").unwrap()),
+            since: None,
+            until: None,
             lines: 100,
             tail: true,
             expires: Timestamp::from_second(1000).unwrap(),

@@ -7,7 +7,7 @@ use crate::app::{AppLog, Command};
 use crate::record::{Record, Stored};
 use crate::segment::{self, SegmentReader};
 use crate::{Error, LineId};
-use domain::LogLine;
+use domain::{LogLine, LogQuery};
 use jiff::Timestamp;
 use std::io;
 use std::path::PathBuf;
@@ -33,6 +33,11 @@ pub struct Query {
     pub process_type: Option<String>,
     /// Only `app` or only `heroku`. Another word matches nothing.
     pub source: Option<String>,
+    /// Only what somebody looks for.
+    pub search: Option<LogQuery>,
+    /// Nothing older, and nothing from then on.
+    pub since: Option<Timestamp>,
+    pub until: Option<Timestamp>,
 }
 
 impl Query {
@@ -48,6 +53,9 @@ impl Query {
         named(&self.process)
             && named(&self.process_type)
             && self.source.as_deref().is_none_or(|source| source == line.source.as_str())
+            && self.since.is_none_or(|since| line.time >= since)
+            && self.until.is_none_or(|until| line.time < until)
+            && self.search.as_ref().is_none_or(|search| search.matches(line))
     }
 }
 
@@ -132,6 +140,47 @@ async fn run(
             () = sender.closed() => return Ok(()),
         }
     }
+}
+
+/// What a search has found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The first of the lines that match.
+    pub lines: Vec<TailLine>,
+    /// How many match.
+    pub count: u64,
+    /// The last line that was looked at; none that comes later has a lower id.
+    pub last: LineId,
+}
+
+/// Looks through all lines behind `query.after`, up to `until` or to those that are there now.
+pub(crate) async fn search(
+    app: Arc<AppLog>,
+    query: Query,
+    until: Option<LineId>,
+    limit: usize,
+) -> Result<Found, Error> {
+    let (reply, head) = oneshot::channel();
+    app.commands.send(Command::Head(reply)).await.map_err(|_| Error::Removed)?;
+    let head = head.await.unwrap_or(Err(Error::Removed))?;
+    let end = until.map_or(head, |until| until.min(head));
+    let dir = app.dir.clone();
+    blocking(move || {
+        let after = query.after.unwrap_or_default();
+        let mut cursor = Cursor::open(dir, Query { after: Some(after), follow: false, ..query }, Some(end))?;
+        let mut found = Found::default();
+        loop {
+            let (lines, ended) = cursor.read(BATCH_LINES)?;
+            found.count += lines.len() as u64;
+            let room = limit.saturating_sub(found.lines.len());
+            found.lines.extend(lines.into_iter().take(room));
+            if ended {
+                found.last = end.max(after);
+                return Ok(found);
+            }
+        }
+    })
+    .await
 }
 
 async fn blocking<T: Send + 'static>(
@@ -249,6 +298,7 @@ fn newest_matching(dir: &std::path::Path, query: &Query, limit: Option<LineId>) 
         }
         let mut ids = std::collections::VecDeque::new();
         let mut last = first.saturating_sub(1);
+        let mut oldest = None;
         let mut reader = match SegmentReader::open(dir, *first) {
             Ok(reader) => reader,
             Err(error) if error.kind() == io::ErrorKind::NotFound => break,
@@ -260,6 +310,7 @@ fn newest_matching(dir: &std::path::Path, query: &Query, limit: Option<LineId>) 
                     return false;
                 }
                 last = stored.id.0;
+                oldest.get_or_insert(stored.line.time);
                 if missing > 0 && query.matches(&stored.line) {
                     if ids.len() == missing {
                         ids.pop_front();
@@ -272,6 +323,13 @@ fn newest_matching(dir: &std::path::Path, query: &Query, limit: Option<LineId>) 
         end.get_or_insert(LineId(last + 1));
         missing -= ids.len();
         start = ids.front().copied().or(start);
+        // Times go up but for a little; what is an hour older than wanted has nothing before it that is.
+        let hour = jiff::SignedDuration::from_hours(1);
+        if let (Some(since), Some(oldest)) = (query.since, oldest)
+            && since.duration_since(oldest) > hour
+        {
+            break;
+        }
     }
     Ok(start.or(end).unwrap_or(LineId(1)))
 }

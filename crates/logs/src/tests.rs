@@ -223,3 +223,41 @@ async fn who_asks_for_what_there_is_gets_no_more_however_much_is_printed() {
         assert_eq!(got, wanted);
     }
 }
+
+#[tokio::test]
+async fn a_search_goes_from_line_to_line() {
+    let (_dir, logs) = logs(|config| config.segment_bytes = 300);
+    let app = AppId::new();
+    assert_eq!(logs.head(app).await.unwrap(), LineId(0));
+    for n in 1..=1000 {
+        logs.append(app, line("web.1", if n % 100 == 0 { format!("failed {n}") } else { n.to_string() }));
+    }
+    let failed = Query { search: Some("failed".parse().unwrap()), ..Query::default() };
+    let found = logs.search(app, failed.clone(), None, 3).await.unwrap();
+    assert_eq!((found.count, found.last), (10, logs.head(app).await.unwrap()));
+    let shown: Vec<_> = found.lines.iter().map(|line| line.line.message.clone()).collect();
+    assert_eq!(shown, ["failed 100", "failed 200", "failed 300"]);
+    let third = found.lines[2].id;
+    let rest = logs.search(app, Query { after: Some(third), ..failed.clone() }, None, 100).await.unwrap();
+    assert_eq!((rest.count, rest.lines.len()), (7, 7));
+    let until = rest.lines[1].id;
+    let part =
+        logs.search(app, Query { after: Some(third), ..failed.clone() }, Some(until), 100).await.unwrap();
+    assert_eq!((part.count, part.last), (2, until));
+    let none = logs.search(app, Query { after: Some(found.last), ..failed }, None, 100).await.unwrap();
+    assert_eq!((none.count, none.last), (0, found.last));
+}
+
+#[tokio::test]
+async fn times_bound_what_is_read() {
+    let (_dir, logs) = logs(|config| config.segment_bytes = 300);
+    let app = AppId::new();
+    let at = |hour: i64| Timestamp::from_second(hour * 3600).unwrap();
+    for hour in 0..100 {
+        logs.append(app, LogLine { time: at(hour), ..line("web.1", hour) });
+    }
+    let query = Query { since: Some(at(96)), until: Some(at(98)), ..last(1000) };
+    assert_eq!(read(&logs, app, query).await, ["96", "97"]);
+    assert_eq!(read(&logs, app, Query { until: Some(at(2)), ..last(1) }).await, ["1"]);
+    assert_eq!(read(&logs, app, Query { since: Some(at(98)), ..last(1000) }).await, ["98", "99"]);
+}

@@ -2,7 +2,7 @@
 
 use crate::record::{MAX_POSITIONS, Record, encode_line, encode_positions};
 use crate::segment::{self, End, SegmentReader};
-use crate::{Config, LineId};
+use crate::{Bounds, Config, Limits, LineId};
 use domain::LogLine;
 use domain::log_line::MAX_MESSAGE;
 use std::collections::HashMap;
@@ -20,6 +20,7 @@ const ID_GAP: u64 = 1_000_000;
 /// The write end of an app's log.
 pub(crate) struct Writer {
     config: Arc<Config>,
+    limits: Limits,
     dir: PathBuf,
     file: File,
     /// Bytes of whole records in the current segment.
@@ -35,13 +36,14 @@ pub(crate) struct Writer {
 impl Writer {
     /// Opens the app's newest segment, cuts a torn record off its end and recovers the next id and
     /// the containers' positions from it. Without a segment, begins the first one.
-    pub(crate) fn open(config: Arc<Config>, dir: PathBuf) -> io::Result<Self> {
+    pub(crate) fn open(config: Arc<Config>, limits: Limits, dir: PathBuf) -> io::Result<Self> {
         std::fs::create_dir_all(&dir)?;
         let Some(first) = segment::list(&dir)?.pop() else {
             let positions = HashMap::new();
             let (file, length) = begin_segment(&dir, 1, &positions)?;
             return Ok(Self {
                 config,
+                limits,
                 dir,
                 file,
                 length,
@@ -76,7 +78,7 @@ impl Writer {
             file.sync_data()?;
             next_id += ID_GAP;
         }
-        Ok(Self { config, dir, file, length, next_id, positions, dirty: false, buffer: Vec::new() })
+        Ok(Self { config, limits, dir, file, length, next_id, positions, dirty: false, buffer: Vec::new() })
     }
 
     /// The last line's id; 0 before the first.
@@ -165,8 +167,9 @@ impl Writer {
     /// Deletes the oldest segments beyond the bounds of size and age. Of an app that has been
     /// silent for so long, the current segment goes too and an empty one carries the ids on.
     pub(crate) fn expire(&mut self, now: SystemTime) -> io::Result<()> {
+        let Bounds { bytes, age } = self.limits.now();
         let current = segment::list(&self.dir)?.pop();
-        if current != Some(self.next_id) && is_older(&self.file.metadata()?, self.config.age, now) {
+        if current != Some(self.next_id) && is_older(&self.file.metadata()?, age, now) {
             self.sync()?;
             let (file, length) = begin_segment(&self.dir, self.next_id, &self.positions)?;
             self.file = file;
@@ -180,7 +183,7 @@ impl Writer {
             let path = segment::path(&self.dir, first);
             let metadata = std::fs::metadata(&path)?;
             total += metadata.len();
-            drop_rest |= total > self.config.app_bytes || is_older(&metadata, self.config.age, now);
+            drop_rest |= total > bytes || is_older(&metadata, age, now);
             if drop_rest {
                 std::fs::remove_file(path)?;
             }
@@ -213,10 +216,23 @@ fn begin_segment(dir: &Path, first: u64, positions: &HashMap<Uuid, u64>) -> io::
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::AppId;
     use jiff::Timestamp;
+    use std::sync::RwLock;
+
+    const APP: AppId = AppId(Uuid::from_u128(7));
 
     fn config() -> Arc<Config> {
         Arc::new(Config { segment_bytes: 400, app_bytes: 2000, ..Config::new("/unused") })
+    }
+
+    fn open(dir: &Path) -> io::Result<Writer> {
+        open_with(dir, &Arc::default())
+    }
+
+    fn open_with(dir: &Path, bounds: &Arc<RwLock<HashMap<AppId, Bounds>>>) -> io::Result<Writer> {
+        let limits = Limits { app: APP, config: config(), bounds: bounds.clone() };
+        Writer::open(config(), limits, dir.into())
     }
 
     fn line(text: &str) -> LogLine {
@@ -242,14 +258,14 @@ mod tests {
     #[test]
     fn a_torn_tail_is_cut_and_nothing_before_it_is_lost() {
         let dir = tempfile::tempdir().unwrap();
-        let mut whole = Writer::open(config(), dir.path().into()).unwrap();
+        let mut whole = open(dir.path()).unwrap();
         whole.write(&[(None, line("one")), (None, line("two"))]).unwrap();
         let path = segment::path(dir.path(), 1);
         let bytes = std::fs::read(&path).unwrap();
         let one = bytes.len() / 2;
         for cut in one..bytes.len() {
             std::fs::write(&path, &bytes[..cut]).unwrap();
-            let mut writer = Writer::open(config(), dir.path().into()).unwrap();
+            let mut writer = open(dir.path()).unwrap();
             writer.write(&[(None, line("three"))]).unwrap();
             let found = texts(dir.path());
             assert_eq!(found.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["one", "three"]);
@@ -263,7 +279,7 @@ mod tests {
         let container = Uuid::from_u128(9);
         let mut expected = Vec::new();
         for sequence in 1..=40_u64 {
-            let mut writer = Writer::open(config(), dir.path().into()).unwrap();
+            let mut writer = open(dir.path()).unwrap();
             assert_eq!(writer.position(container), sequence - 1);
             // A sender that does not know how far it came repeats the last lines.
             let from = sequence.saturating_sub(3).max(1);
@@ -283,7 +299,7 @@ mod tests {
     #[test]
     fn size_is_bounded_and_ids_go_on() {
         let dir = tempfile::tempdir().unwrap();
-        let mut writer = Writer::open(config(), dir.path().into()).unwrap();
+        let mut writer = open(dir.path()).unwrap();
         for n in 1..=500_u64 {
             writer.write(&[(None, line(&n.to_string()))]).unwrap();
         }
@@ -297,16 +313,40 @@ mod tests {
     }
 
     #[test]
+    fn more_is_kept_of_some_and_less_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let size = || -> u64 {
+            let segments = segment::list(dir.path()).unwrap().into_iter();
+            segments.map(|first| std::fs::metadata(segment::path(dir.path(), first)).unwrap().len()).sum()
+        };
+        let bounds: Arc<RwLock<HashMap<AppId, Bounds>>> = Arc::default();
+        let more = Bounds { bytes: 6000, age: Duration::from_hours(24 * 14) };
+        bounds.write().unwrap().insert(APP, more);
+        let mut writer = open_with(dir.path(), &bounds).unwrap();
+        for n in 1..=500_u64 {
+            writer.write(&[(None, line(&n.to_string()))]).unwrap();
+        }
+        assert!((5000..=6600).contains(&size()), "{}", size());
+        writer.expire(SystemTime::now() + Duration::from_hours(24 * 10)).unwrap();
+        assert!(size() > 5000, "{}", size());
+        bounds.write().unwrap().clear();
+        writer.expire(SystemTime::now()).unwrap();
+        assert!(size() <= 2500, "{}", size());
+        writer.expire(SystemTime::now() + Duration::from_hours(24 * 10)).unwrap();
+        assert_eq!(size(), 0);
+    }
+
+    #[test]
     fn an_old_log_is_dropped_but_its_ids_and_positions_are_not_used_again() {
         let dir = tempfile::tempdir().unwrap();
-        let mut writer = Writer::open(config(), dir.path().into()).unwrap();
+        let mut writer = open(dir.path()).unwrap();
         writer.write(&[(Some((Uuid::from_u128(1), 8)), line("old"))]).unwrap();
         let later = SystemTime::now() + Duration::from_hours(8 * 24);
         for _ in 0..2 {
             writer.expire(later).unwrap();
             assert_eq!(texts(dir.path()), []);
         }
-        let mut writer = Writer::open(config(), dir.path().into()).unwrap();
+        let mut writer = open(dir.path()).unwrap();
         assert_eq!(writer.position(Uuid::from_u128(1)), 8);
         writer.write(&[(None, line("new"))]).unwrap();
         assert_eq!(texts(dir.path()), [(2, "new".to_owned())]);
@@ -315,7 +355,7 @@ mod tests {
     #[test]
     fn a_long_message_becomes_several_lines() {
         let dir = tempfile::tempdir().unwrap();
-        let mut writer = Writer::open(config(), dir.path().into()).unwrap();
+        let mut writer = open(dir.path()).unwrap();
         writer.write(&[(None, line(&"x".repeat(2 * MAX_MESSAGE + 1))), (None, line(""))]).unwrap();
         let lengths: Vec<_> = texts(dir.path()).into_iter().map(|(_, text)| text.len()).collect();
         assert_eq!(lengths, [MAX_MESSAGE, MAX_MESSAGE, 1, 0]);

@@ -7,6 +7,7 @@ mod create;
 mod destroy;
 mod errands;
 mod origin;
+mod page;
 mod place;
 mod progress;
 pub mod sso;
@@ -19,6 +20,7 @@ pub use destroy::destroy;
 pub(crate) use destroy::of_destroyed_app;
 pub use errands::{configure, errand_done, errand_failed, errand_settled, reset_stats, sampled, unfollow};
 pub(crate) use origin::{followers, writable};
+pub use page::{Opened, Page, open, reopen};
 pub use place::place;
 pub use progress::{failed, gone, instance_failed, instance_gone, instance_up, later, provisioned};
 pub(crate) use progress::{failed_in, in_whose_name, provisioned_in};
@@ -26,6 +28,7 @@ pub use update::{Update, update};
 
 use crate::access::{self, Role};
 use crate::{Actor, AppRef, Error, Ops, Permission, Result};
+use ::addons::Provided;
 use domain::{Addon, App, Attachment, Resource};
 use std::collections::BTreeSet;
 use store::Tx;
@@ -209,6 +212,17 @@ pub(crate) async fn find_in_app(tx: &mut Tx, app: &App, identity: &str) -> Resul
             && (addon.app == app.id || attachments.iter().any(|one| one.addon == addon.id))
     };
     found.filter(is_seen).ok_or_else(missing)
+}
+
+/// The add-on of an app's that the platform provides, of which there is one at most.
+pub(crate) async fn provided(ops: &Ops, tx: &mut Tx, app: &App, what: Provided) -> Result<Option<Addon>> {
+    let addons = there(store::addons::of_app(tx, app.id).await?);
+    Ok(addons.into_iter().find(|addon| provider(ops, addon) == Some(what)))
+}
+
+/// The part of the platform that provides an add-on.
+pub(crate) fn provider(ops: &Ops, addon: &Addon) -> Option<Provided> {
+    ops.settings().catalog.service(&addon.service)?.provided
 }
 
 pub(crate) fn missing() -> Error {

@@ -3,9 +3,9 @@
 
 use crate::access::{self, Role};
 use crate::formation::no_such_type;
-use crate::one_offs::{blank_dyno, free_number};
+use crate::one_offs::{self, blank_dyno, free_number, is_over};
 use crate::{Actor, AppRef, Error, Ops, Permission, Result, random, text};
-use domain::{App, Dyno, DynoKind, DynoSize, DynoState, ProcessType, Slug};
+use domain::{App, Dyno, DynoKind, DynoSize, DynoState, ProcessType};
 use std::collections::BTreeMap;
 use store::{Tx, Write};
 
@@ -80,9 +80,9 @@ pub async fn create(ops: &Ops, actor: &Actor, app: &str, input: Create) -> Resul
     let size = input.size.as_deref().map(str::parse::<DynoSize>).transpose()?;
     let mut process_type = ProcessType::parse(input.process_type.as_deref().unwrap_or("run"))?;
     let time_limit = time_limit(input.time_to_live)?;
-    let (release, slug) = runnable(&mut write, &app).await?;
-    check_number(ops, &mut write, &app).await?;
-    let (command, named) = substitute(input.command.trim(), &slug.process_types);
+    let (release, slug) = one_offs::runnable(&mut write, &app).await?;
+    one_offs::check_number(ops, &mut write, &app).await?;
+    let (command, named) = one_offs::substitute(input.command.trim(), &slug.process_types);
     let mut image_type = named.filter(|named| slug.own_image(named).is_some());
     if slug.own_image(&process_type).is_some() {
         image_type = Some(std::mem::replace(&mut process_type, ProcessType::parse("run")?));
@@ -171,45 +171,6 @@ async fn select(write: &mut Write, app: &App, target: Target<'_>) -> Result<Vec<
     Ok(dynos)
 }
 
-/// The release that one-offs run, and its slug.
-async fn runnable(tx: &mut Tx, app: &App) -> Result<(domain::ReleaseId, Slug)> {
-    let release = match app.current_release {
-        Some(id) => store::releases::by_id(tx, id).await?,
-        None => None,
-    };
-    let slug = match release.as_ref().and_then(|release| release.slug) {
-        Some(id) => store::slugs::by_id(tx, id).await?,
-        None => None,
-    };
-    match (release, slug) {
-        (Some(release), Some(slug)) if slug.has_image() => Ok((release.id, slug)),
-        _ => Err(Error::invalid(format!("The app {} has no code to run. Deploy it first.", app.name))),
-    }
-}
-
-async fn check_number(ops: &Ops, tx: &mut Tx, app: &App) -> Result<()> {
-    let max = ops.settings().max_one_offs;
-    let dynos = store::dynos::list(tx, app.id).await?;
-    let running = dynos.iter().filter(|dyno| dyno.kind == DynoKind::OneOff && !is_over(dyno)).count();
-    if running >= max {
-        return Err(Error::invalid(format!("Cannot run more than {max} one-off dynos of an app at a time.")));
-    }
-    Ok(())
-}
-
-/// Replaces a first word that is a process type by its command, and tells which; further words are
-/// added to it.
-fn substitute(command: &str, types: &BTreeMap<ProcessType, String>) -> (String, Option<ProcessType>) {
-    let (first, rest) = command.split_once(char::is_whitespace).unwrap_or((command, ""));
-    let named = ProcessType::parse(first).ok().filter(|name| types.contains_key(name));
-    let command = match named.as_ref().and_then(|name| types.get(name)) {
-        Some(known) if rest.is_empty() => known.clone(),
-        Some(known) => format!("{known} {}", rest.trim_start()),
-        None => command.to_owned(),
-    };
-    (command, named)
-}
-
 fn time_limit(seconds: Option<i64>) -> Result<u32> {
     let seconds = seconds.unwrap_or(MAX_TIME_TO_LIVE);
     u32::try_from(seconds)
@@ -241,17 +202,6 @@ fn is(dyno: &Dyno, identity: &str) -> bool {
     dyno.id.to_string() == identity || dyno.name.to_string() == identity
 }
 
-/// A one-off that has ended, or a formation dyno that was told to go and went.
-fn is_over(dyno: &Dyno) -> bool {
-    match dyno.kind {
-        DynoKind::Formation => matches!(dyno.state, DynoState::Down | DynoState::Complete),
-        DynoKind::OneOff | DynoKind::Release => {
-            dyno.exit_status.is_some()
-                || matches!(dyno.state, DynoState::Down | DynoState::Complete | DynoState::Crashed)
-        }
-    }
-}
-
 /// What users see: no dyno that is over; of several with one name the newest, and with it those that
 /// still serve. A release whose web dynos do not come up is thus seen beside what answers meanwhile.
 fn visible(dynos: Vec<Dyno>) -> Vec<Dyno> {
@@ -272,20 +222,6 @@ async fn describe(tx: &mut Tx, app: &App, dyno: Dyno) -> Result<DynoInfo> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_first_word_may_be_a_process_type() {
-        let types = [(ProcessType::parse("console").unwrap(), "node repl.js".to_owned())].into();
-        for (command, expected) in [
-            ("console", "node repl.js"),
-            ("console --fast  x", "node repl.js --fast  x"),
-            ("consoles", "consoles"),
-            ("bash -c 'console'", "bash -c 'console'"),
-            ("bash", "bash"),
-        ] {
-            assert_eq!(substitute(command, &types).0, expected);
-        }
-    }
 
     #[test]
     fn times_to_live() {

@@ -27,6 +27,7 @@ pub mod features;
 pub mod formation;
 pub mod keys;
 pub mod outputs;
+pub mod papertrail;
 pub mod partners;
 pub mod postgres;
 pub mod rate_limits;
@@ -34,6 +35,7 @@ pub mod redis;
 pub mod regions;
 pub mod registry;
 pub mod releases;
+pub mod scheduler;
 pub mod sessions;
 pub mod slugs;
 pub mod sources;
@@ -105,6 +107,8 @@ pub struct Settings {
     pub catalog: Arc<Catalog>,
     /// The first address for their containers, and how many there are.
     pub service_addresses: (Ipv4Addr, u32),
+    /// Whether there is a mail server, so that alerts may go by e-mail.
+    pub sends_mail: bool,
     /// Requests an account can make at once (Heroku's figure).
     pub rate_limit: u32,
     /// Requests an account gets back each minute (Heroku's figure).
@@ -131,6 +135,7 @@ impl Default for Settings {
             max_registry_bytes: 20 << 30,
             catalog: Arc::default(),
             service_addresses: (Ipv4Addr::new(10, 201, 192, 1), (1 << 14) - 2),
+            sends_mail: false,
             rate_limit: 4500,
             rate_limit_refill: 75,
         }

@@ -27,7 +27,7 @@ pub struct Desired {
     pub apps: BTreeMap<AppId, AppWish>,
     /// Releases whose command has not ended: the outcome of its dyno is still needed.
     pub pending_releases: BTreeSet<ReleaseId>,
-    /// Dynos that run the script of a setup which has not ended: their outcome is still needed.
+    /// Dynos of setups and of the scheduler whose end was not written down: their outcome is still needed.
     pub awaited: BTreeSet<DynoId>,
 }
 
@@ -224,8 +224,8 @@ pub enum Reason {
     CollectingOutput,
     /// The end of the release command has not been recorded in the release.
     ReleasePending,
-    /// The end of the script has not been recorded in the app's setup.
-    SetupPending,
+    /// Its end has not been recorded by who waits for it: a setup, the scheduler.
+    Awaited,
 }
 
 impl fmt::Display for Reason {
@@ -240,7 +240,7 @@ impl fmt::Display for Reason {
             Self::Stopping => f.write_str("was told to stop"),
             Self::AwaitingClient => f.write_str("waits for its client"),
             Self::CollectingOutput => f.write_str("its last output is being taken over"),
-            Self::SetupPending => f.write_str("the outcome of the app's setup is being recorded"),
+            Self::Awaited => f.write_str("its outcome is being recorded"),
             Self::ReleasePending => f.write_str("the outcome of the release command is being recorded"),
         }
     }

@@ -1,13 +1,11 @@
 //! Downloads the source of a build from where its user said it is.
 
-mod reach;
-
 use crate::error::chain;
+use crate::reach::{Reach, Resolver};
 use domain::Digest;
 use futures_util::StreamExt;
 use image::ImageStore;
 use ipnet::IpNet;
-pub(crate) use reach::{Reach, Resolver};
 use reqwest::header::LOCATION;
 use reqwest::{Client, Response, Url};
 use std::io;

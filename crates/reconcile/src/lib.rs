@@ -6,6 +6,7 @@
 //! needs one calls `ops`. What it refuses to do: hold anything in memory that would be missed after
 //! a kill.
 
+mod alerts;
 mod bases;
 mod builder_seam;
 mod builds;
@@ -19,8 +20,10 @@ mod metrics;
 mod output;
 mod own_image;
 mod partners;
+mod reach;
 mod releases;
 mod routes;
+mod scheduler;
 mod services;
 mod setups;
 mod shelf;
@@ -33,6 +36,7 @@ mod transfers;
 mod webhooks;
 mod world;
 
+pub use alerts::{Mail, keep_logs};
 pub use builder_seam::Build;
 pub use driver::Board;
 pub use error::{Error, Result};
@@ -97,6 +101,10 @@ pub struct Settings {
     /// What of the server's own network sources may be downloaded from: private ranges, loopback,
     /// addresses of the machine. The metadata services of clouds are never among it.
     pub source_networks: Vec<IpNet>,
+    /// What of the server's own network alerts may be posted to.
+    pub alert_networks: Vec<IpNet>,
+    /// Where alerts by e-mail are handed in.
+    pub mail: Option<Mail>,
     /// Slugs of older releases than so many of an app's newest are given up.
     pub kept_releases: usize,
     /// So many of an app's newest builds are remembered, with what they printed.
@@ -126,6 +134,8 @@ impl Settings {
             fetch_timeout: Duration::from_mins(5),
             setup_rest: Duration::from_secs(1),
             source_networks: Vec::new(),
+            alert_networks: Vec::new(),
+            mail: None,
             kept_releases: 20,
             kept_builds: 50,
             registry_grace: Duration::from_hours(24),
@@ -208,6 +218,7 @@ impl Starter {
 
         let nudge =
             self.nudged_by(&[Table::Apps, Table::Formation, Table::Releases, Table::Dynos, Table::AppSetups]);
+        nudge.on(self.deps.ops.store().changes_of(Table::Scheduler), &self.shutdown);
         nudge.on(engine.changes(), &self.shutdown);
         nudge.on(collected.changes(), &self.shutdown);
         let dynos = dynos::Dynos {
@@ -246,6 +257,12 @@ impl Starter {
             closed: false,
         };
         self.start(releases, nudge);
+
+        let nudge = self.nudged_by(&[Table::Scheduler, Table::Addons, Table::Dynos]);
+        nudge.on(collected.changes(), &self.shutdown);
+        let scheduler =
+            scheduler::Scheduler { ops: ops.clone(), engine: engine.clone(), collected: collected.clone() };
+        self.start(scheduler, nudge);
 
         let nudge =
             self.nudged_by(&[Table::AppSetups, Table::Addons, Table::Builds, Table::Releases, Table::Dynos]);
@@ -358,6 +375,10 @@ impl Starter {
             rested: tokio::time::Instant::now(),
         };
         self.start(telling, nudge);
+
+        let nudge = self.nudged_by(&[Table::Papertrail, Table::Addons]);
+        let alerts = alerts::Alerts { ops: ops.clone(), logs: logs.clone(), settings: settings.clone() };
+        self.start(alerts, nudge);
 
         let nudge = self.nudged_by(&[]);
         self.start(metrics::Metrics { ops: ops.clone(), engine: engine.clone(), logs: logs.clone() }, nudge);

@@ -44,6 +44,7 @@ impl World {
         desired.pending_releases =
             store::releases::pending(tx).await?.into_iter().map(|release| release.id).collect();
         desired.awaited = store::app_setups::awaited_dynos(tx).await?.into_iter().collect();
+        desired.awaited.extend(store::scheduler::runs::awaited_dynos(tx).await?);
         let dynos = store::dynos::all(tx).await?;
         Ok(Self { apps, desired, dynos })
     }

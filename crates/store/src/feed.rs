@@ -19,7 +19,11 @@ pub enum Table {
     Formation,
     /// Partners, and the tokens that they have.
     Partners,
+    /// Searches of logs that are kept.
+    Papertrail,
     Releases,
+    /// Jobs of the scheduler and their runs.
+    Scheduler,
     Slugs,
     Sources,
     /// Transfers of add-ons' data, and schedules of backups.

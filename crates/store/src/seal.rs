@@ -146,6 +146,7 @@ const SEALED_COLUMNS: &[SealedColumn] = sealed_columns![
     "webhooks"."sealed_target" by "id",
     "webhook_shadows"."sealed_data" by "id",
     "webhook_events"."sealed_payload" by "id",
+    "papertrail_searches"."sealed_address" by "id",
 ];
 
 /// Wraps the data keys of all rows anew.

@@ -2,7 +2,7 @@
 
 use super::{Login, Origin};
 use crate::signed::{self, Purpose};
-use crate::{Api, ApiError};
+use crate::{Api, ApiError, pages};
 use axum::extract::FromRequestParts;
 use domain::{AccountId, AddonId};
 use http::request::Parts;
@@ -33,6 +33,10 @@ impl Viewer {
     /// Where this user's browser gets into an add-on's dashboard; `None` if there is none, or the token
     /// may only read. The address is the permission, for a few minutes.
     pub(crate) fn dashboard(&self, api: &Api, service: &str, addon: AddonId) -> Option<String> {
+        if api.ops().catalog().service(service).is_some_and(|service| service.provided.is_some()) {
+            // Who opens it logs in there.
+            return Some(format!("{}{}", self.origin.0, pages::path(addon)));
+        }
         if !ops::addons::sso::has_dashboard(api.ops(), service)
             || self.actor.require(Permission::Write).is_err()
         {

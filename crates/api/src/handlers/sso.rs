@@ -1,21 +1,40 @@
 //! Ways into add-ons' dashboards: `/addons/{addon}/sso` for programs, and a page that takes a browser
 //! there.
 
-use crate::extract::{Login, Visit};
+use crate::extract::{Login, Origin, Visit};
 use crate::signed::{self, Purpose};
-use crate::{Api, ApiError};
+use crate::{Api, ApiError, pages};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::{HeaderName, header};
-use ops::addons::sso::Sso;
+use ops::Actor;
+use ops::addons::sso::{Sso, Way};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
-fn shape(sso: Sso) -> wire::addon::Sso {
-    wire::addon::Sso { method: sso.method.into(), action: sso.action, params: sso.params }
+async fn way(
+    api: &Api,
+    actor: &Actor,
+    origin: &Origin,
+    app: Option<&str>,
+    addon: &str,
+) -> Result<Json<wire::addon::Sso>, ApiError> {
+    let sso = match ops::addons::sso::sso(api.ops(), actor, addon, app).await? {
+        Way::Partner(sso) => {
+            wire::addon::Sso { method: sso.method.into(), action: sso.action, params: sso.params }
+        }
+        Way::Own => {
+            let opened = ops::addons::open(api.ops(), actor, app, addon).await?;
+            let link = pages::link(api, actor.account.id, opened.info.addon.id);
+            let action = format!("{}{link}", origin.0);
+            wire::addon::Sso { method: "get".into(), action, params: BTreeMap::new() }
+        }
+    };
+    Ok(Json(sso))
 }
 
 /// `GET /addons/{addon}/sso`
@@ -23,8 +42,9 @@ pub(crate) async fn info(
     State(api): State<Api>,
     Login(actor): Login,
     Path(addon): Path<String>,
+    origin: Origin,
 ) -> Result<Json<wire::addon::Sso>, ApiError> {
-    Ok(Json(shape(ops::addons::sso::sso(api.ops(), &actor, &addon, None).await?)))
+    way(&api, &actor, &origin, None, &addon).await
 }
 
 /// `GET /apps/{app}/addons/{addon}/sso`
@@ -32,8 +52,9 @@ pub(crate) async fn info_of_app(
     State(api): State<Api>,
     Login(actor): Login,
     Path((app, addon)): Path<(String, String)>,
+    origin: Origin,
 ) -> Result<Json<wire::addon::Sso>, ApiError> {
-    Ok(Json(shape(ops::addons::sso::sso(api.ops(), &actor, &addon, Some(&app)).await?)))
+    way(&api, &actor, &origin, Some(&app), &addon).await
 }
 
 /// `GET /sso/{token}`: the address is the permission. What follows is made only now, because partners
@@ -46,11 +67,10 @@ pub(crate) async fn visit(State(api): State<Api>, Path(token): Path<String>) -> 
         ApiError::new(http::StatusCode::NOT_FOUND, "not_found", message)
     })?;
     let actor = ops::accounts::visitor(api.ops(), account).await?;
-    let sso = ops::addons::sso::sso(api.ops(), &actor, &addon.to_string(), None).await?;
-    if sso.method == "get" {
-        return Ok(Redirect::to(&sso.action).into_response());
+    match ops::addons::sso::sso(api.ops(), &actor, &addon.to_string(), None).await? {
+        Way::Partner(sso) => Ok(page(&sso)),
+        Way::Own => Ok(Redirect::to(&pages::path(addon)).into_response()),
     }
-    Ok(page(&sso))
 }
 
 /// What sends the form; there is a button for who runs no scripts.

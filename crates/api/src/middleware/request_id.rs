@@ -28,12 +28,13 @@ pub(crate) async fn assign(request: Request, next: Next) -> Response {
 }
 
 /// In front of something that is a secret: keys of addresses, passwords in those of drains.
-const SECRET_FOLLOWS: [&str; 8] = [
+const SECRET_FOLLOWS: [&str; 9] = [
     "/streams/logs/",
     "/streams/builds/",
     "/streams/releases/",
     "/uploads/sources/",
     "/uploads/slugs/",
+    "/addon-pages/enter/",
     "/auth/browser/",
     "/auth/cli/",
     "/log-drains/",

@@ -241,6 +241,11 @@ async fn addons(walk: &mut Walk, app: &str) {
     walk.call("add-on-attachment", "Resolution", "/actions/addon-attachments/resolve", resolve).await;
     walk.call("add-on-attachment", "Delete", &one, Value::Null).await;
     walk.call("add-on", "Delete", &at("addons/acme-primary"), json!({"force": false})).await;
+
+    let scheduler = walk.call("add-on", "Create", &at("addons"), json!({"plan": "scheduler"})).await;
+    let sso = format!("{}/sso", path("/addons/", &scheduler, "id"));
+    walk.call("add-on-sso", "Add-on SSO", &sso, Value::Null).await;
+    walk.call("add-on-sso", "Add-on SSO by App", &at("addons/SCHEDULER/sso"), Value::Null).await;
 }
 
 /// A partner's service, an add-on of it, and a token for that.

@@ -17,10 +17,12 @@ mod hostile_builds;
 mod isolation;
 mod kills;
 mod languages;
+mod papertrail;
 mod partners;
 mod pg;
 mod redis;
 mod registry;
+mod scheduler;
 mod setups;
 mod testpack;
 mod tour;
@@ -53,6 +55,8 @@ const SHARED: &[(&str, Shared)] = &[
     ("continuity::rolled_back_and_forked", continuity::rolled_back_and_forked),
     ("continuity::protected_again", continuity::protected_again),
     ("continuity::followed", continuity::followed),
+    ("scheduler::jobs_run_by_hand_and_when_due", scheduler::jobs_run_by_hand_and_when_due),
+    ("papertrail::logs_are_searched_and_followed", papertrail::logs_are_searched_and_followed),
     ("commands::every_command_of_the_list", commands::every_command_of_the_list),
     ("commands::login_with_a_password", commands::login_with_a_password),
     ("commands::one_off_dynos", commands::one_off_dynos),
@@ -137,6 +141,8 @@ const ALONE: &[(&str, Alone)] = &[
     ("partners::killed_while_a_partner_is_asked", partners::killed_while_a_partner_is_asked),
     ("webhooks::what_happens_is_told", webhooks::what_happens_is_told),
     ("webhooks::told_by_the_next_server", webhooks::told_by_the_next_server),
+    ("scheduler::no_due_time_runs_twice", scheduler::no_due_time_runs_twice),
+    ("papertrail::alerts_are_sent_once", papertrail::alerts_are_sent_once),
     ("kills::during_a_build", kills::during_a_build),
     ("kills::during_a_release_command", kills::during_a_release_command),
     ("kills::during_a_setup", kills::during_a_setup),

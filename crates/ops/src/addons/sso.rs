@@ -19,8 +19,17 @@ pub struct Sso {
     pub params: BTreeMap<String, Value>,
 }
 
+/// Who shows a dashboard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// A partner, who is sent this.
+    Partner(Sso),
+    /// The platform itself: a page that [`open`](super::open) lets one into.
+    Own,
+}
+
 /// The way in; `app` is where the user comes from. An error if the add-on has no dashboard.
-pub async fn sso(ops: &Ops, actor: &Actor, identity: &str, app: Option<&str>) -> Result<Sso> {
+pub async fn sso(ops: &Ops, actor: &Actor, identity: &str, app: Option<&str>) -> Result<Way> {
     actor.require(Permission::Write)?;
     let mut tx = ops.store().read().await?;
     let (addon, context) = match app {
@@ -45,11 +54,15 @@ async fn dispatch(
     tx: &mut Tx,
     addon: Addon,
     context: Option<AppRef>,
-) -> Result<Sso> {
-    let contract = ops.catalog().service(&addon.service).and_then(|service| service.contract.clone());
-    match contract {
-        Some(contract) => partner(ops, actor, tx, addon, context, &contract).await,
-        None => Err(Error::invalid(format!("{} has no dashboard.", addon.name))),
+) -> Result<Way> {
+    let catalog = ops.catalog();
+    let service = catalog.service(&addon.service);
+    match service.map(|service| (&service.contract, service.provided)) {
+        Some((Some(contract), _)) => {
+            partner(ops, actor, tx, addon, context, contract).await.map(Way::Partner)
+        }
+        Some((None, Some(_))) => Ok(Way::Own),
+        _ => Err(Error::invalid(format!("{} has no dashboard.", addon.name))),
     }
 }
 

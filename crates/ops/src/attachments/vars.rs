@@ -88,15 +88,7 @@ pub async fn of_namespace(
     if namespace != Attachment::POOLING && !namespace.starts_with("credential:") {
         return Ok(BTreeMap::new());
     }
-    let attachment = Attachment {
-        id: AttachmentId::new(),
-        addon: addon.id,
-        app: addon.app,
-        name: String::new(),
-        namespace: Some(namespace.to_owned()),
-        created_at: ops.now(),
-        updated_at: ops.now(),
-    };
+    let attachment = imagined(ops, &addon, "", Some(namespace));
     let vars = given(ops, &mut tx, &addon, &attachment).await?;
     // Before the `_` there is no name.
     Ok(vars.into_iter().map(|(name, value)| (name.trim_start_matches('_').to_owned(), value)).collect())
@@ -107,7 +99,22 @@ pub async fn of_addon_itself(ops: &Ops, actor: &Actor, addon: &str) -> Result<BT
     let mut tx = ops.store().read().await?;
     let addon = addons::find(&mut tx, actor, addon, Permission::ReadProtected).await?;
     let first = ops.catalog().service(&addon.service).map(|service| service.attachment.first.clone());
-    given(ops, &mut tx, &addon, domain::Credential::DEFAULT, &first.unwrap_or_default()).await
+    let attachment = imagined(ops, &addon, &first.unwrap_or_default(), None);
+    given(ops, &mut tx, &addon, &attachment).await
+}
+
+/// An attachment that nobody has made, to see what it would give.
+fn imagined(ops: &Ops, addon: &Addon, name: &str, namespace: Option<&str>) -> Attachment {
+    let now = ops.now();
+    Attachment {
+        id: AttachmentId::new(),
+        addon: addon.id,
+        app: addon.app,
+        name: name.to_owned(),
+        namespace: namespace.map(str::to_owned),
+        created_at: now,
+        updated_at: now,
+    }
 }
 
 /// Where the add-ons are that an app is attached to: what its dynos are to be let through to.

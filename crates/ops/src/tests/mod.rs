@@ -12,9 +12,11 @@ mod continuity;
 mod dynos;
 mod formation;
 mod hangers_on;
+mod papertrail;
 mod partners;
 mod registry;
 mod releases;
+mod scheduler;
 mod test_builds;
 mod transfers;
 

@@ -14,7 +14,7 @@ impl Planner<'_> {
             let needed = if of_release {
                 Some(Reason::ReleasePending)
             } else {
-                self.desired.awaited.contains(&dyno.id).then_some(Reason::SetupPending)
+                self.desired.awaited.contains(&dyno.id).then_some(Reason::Awaited)
             };
             return self.clear_away(dyno, container, needed);
         }

@@ -453,7 +453,7 @@ fn a_dyno_that_a_setup_waits_for_stays_until_its_outcome_is_recorded() {
     let done = dyno("postdeploy.1234", 2, Complete);
     let id = done.id;
     let awaited = |case: &mut Case| _ = case.desired.awaited.insert(id);
-    wish(1, "").row(done.clone()).set(awaited).check(&[], &[("postdeploy.1234", Reason::SetupPending)]);
+    wish(1, "").row(done.clone()).set(awaited).check(&[], &[("postdeploy.1234", Reason::Awaited)]);
     wish(1, "").row(done).check(&["forget postdeploy.1234 v2"], &[]);
 }
 

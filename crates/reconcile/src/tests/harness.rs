@@ -381,7 +381,7 @@ fn behave(spec: &engine::ContainerSpec) -> Vec<Step> {
     let mut steps = vec![Step::Print(format!("hello from {name}"))];
     match name.split('.').next() {
         Some("web") if var("BROKEN").is_none() => steps.push(Step::Listen),
-        Some("release" | "run" | "postdeploy") => {
+        Some("release" | "run" | "postdeploy" | "scheduler") => {
             let lines = var("LINES").unwrap_or(0);
             steps.extend((1..=lines).map(|line| Step::Print(format!("line {line}"))));
             steps.push(Step::Exit(var("EXIT").unwrap_or(0)));

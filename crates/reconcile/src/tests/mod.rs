@@ -1,5 +1,6 @@
 //! The loops together, as stories.
 
+mod alerts;
 mod continuity;
 mod garbage;
 mod harness;
@@ -8,6 +9,7 @@ mod kills;
 #[path = "../../../e2e/src/other_side.rs"]
 mod other_side;
 mod partners;
+mod scheduler;
 mod services;
 mod setups;
 mod storage;

@@ -2,7 +2,7 @@
 //! redirects are not followed.
 
 use crate::error::chain;
-use crate::fetch::{Reach, Resolver};
+use crate::reach::{Reach, Resolver};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
