@@ -20,15 +20,14 @@ pub async fn pool(
     if credential.is_some_and(|credential| credential != Credential::DEFAULT) {
         return Err(Error::invalid("Connection pooling is for the credential `default` alone."));
     }
-    let name = match name {
-        Some(name) => name,
-        None => {
-            let mut tx = ops.store().read().await?;
-            let app = access::read(&mut tx, actor, app).await?;
-            let all = store::attachments::of_app(&mut tx, app.id).await?;
-            let own = all.iter().find(|one| one.addon == found.addon.addon.id && one.namespace.is_none());
-            format!("{}_CONNECTION_POOL", own.map_or("DATABASE", |own| own.name.as_str()))
-        }
+    let name = if let Some(name) = name {
+        name
+    } else {
+        let mut tx = ops.store().read().await?;
+        let app = access::read(&mut tx, actor, app).await?;
+        let all = store::attachments::of_app(&mut tx, app.id).await?;
+        let own = all.iter().find(|one| one.addon == found.addon.addon.id && one.namespace.is_none());
+        format!("{}_CONNECTION_POOL", own.map_or("DATABASE", |own| own.name.as_str()))
     };
     let create = Create {
         addon: found.addon.addon.id.to_string(),

@@ -27,10 +27,9 @@ async fn open_requests_end_and_new_ones_are_refused() {
     until(|| std::net::TcpStream::connect(router.address).is_err()).await;
     release.send(true).unwrap();
     let reply = client.reply().await;
-    assert_eq!(
-        (reply.status, reply.body.as_str(), reply.header("connection")),
-        (200, "hello", Some("close"))
-    );
+    assert_eq!((reply.status, reply.body.as_str()), (200, "hello"));
+    // Whether the reply says so depends on whether this connection had heard of the end by then.
+    client.closed().await;
     router.stopped().await;
 }
 
