@@ -178,6 +178,14 @@ async fn an_add_on_has_one_schedule() {
     let first = schedules::set(ops, admin, &addon, set(2, "UTC")).await.unwrap();
     let second = schedules::set(ops, admin, &addon, set(3, "Europe/Berlin")).await.unwrap();
     assert_eq!(schedules::list(ops, admin, &addon).await.unwrap(), std::slice::from_ref(&second));
+    // Asked of whichever of the app's, and of no other app's.
+    let other = make(&world, &app, order("db")).await.addon.name;
+    assert_eq!(schedules::list(ops, admin, &other).await.unwrap(), std::slice::from_ref(&second));
+    let stranger = world.app("blog").await;
+    let stranger = make(&world, &stranger, order("db")).await.addon.name;
+    assert_eq!(schedules::list(ops, admin, &stranger).await.unwrap(), []);
+    let nobodys = schedules::delete(ops, admin, &other, second.id).await;
+    assert!(refusal(nobodys).starts_with("404"));
     assert!(refusal(schedules::delete(ops, admin, &addon, first.id).await).starts_with("404"));
     for (hour, timezone, words) in [(24, "UTC", "no hour"), (1, "Europe/Nowhere", "not known here")] {
         let text = refusal(schedules::set(ops, admin, &addon, set(hour, timezone)).await);

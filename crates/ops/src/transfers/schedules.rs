@@ -12,11 +12,16 @@ pub struct Set {
     pub name: String,
 }
 
-/// An add-on's.
+/// Those of an add-on and of the others of the app that pays for it: who asks what an app has scheduled,
+/// as the official CLI does, names any of its databases.
 pub async fn list(ops: &Ops, actor: &Actor, addon: &str) -> Result<Vec<Schedule>> {
     let mut tx = ops.store().read().await?;
     let addon = addons::find(&mut tx, actor, addon, Permission::Read).await?;
-    Ok(store::transfers::schedules::of_addon(&mut tx, addon.id).await?)
+    let mut list = Vec::new();
+    for addon in store::addons::of_app(&mut tx, addon.app).await? {
+        list.extend(store::transfers::schedules::of_addon(&mut tx, addon.id).await?);
+    }
+    Ok(list)
 }
 
 /// Sets an add-on's, in the place of the one it had.
