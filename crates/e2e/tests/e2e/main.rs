@@ -159,10 +159,10 @@ fn main() -> ExitCode {
     let has_gradle = std::env::var_os(languages::gradle::DISTRIBUTION).is_some();
     let shared = SHARED.iter().map(|(name, story)| {
         let platform = platform.clone();
-        Trial::test(*name, move || told(story(shared_platform(&platform)?)))
+        Trial::test(*name, move || told(name, story(shared_platform(&platform)?)))
             .with_ignored_flag(*name == "languages::gradle::spring_boot" && !has_gradle)
     });
-    let alone = ALONE.iter().map(|(name, story)| Trial::test(*name, move || told(story())));
+    let alone = ALONE.iter().map(|(name, story)| Trial::test(*name, move || told(name, story())));
     let conclusion = libtest_mimic::run(&arguments, shared.chain(alone).collect());
     let clean = match Arc::into_inner(platform).and_then(OnceLock::into_inner) {
         Some(Ok(server)) => server.purge(),
@@ -200,8 +200,13 @@ pub(crate) fn run<T>(story: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(story)
 }
 
-fn told(outcome: Result<()>) -> Result<(), Failed> {
-    outcome.map_err(|error| Failed::from(format!("{error:#}")))
+/// What went wrong is said at once as well: the run goes on for long, and may be cut off.
+fn told(name: &str, outcome: Result<()>) -> Result<(), Failed> {
+    outcome.map_err(|error| {
+        let words = format!("{error:#}");
+        report(&format!("{name}: {words}"));
+        Failed::from(words)
+    })
 }
 
 #[expect(clippy::print_stderr, reason = "the test runner's own words")]
