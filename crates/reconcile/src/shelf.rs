@@ -145,6 +145,10 @@ impl Shelf {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             other => other?,
         };
+        // A server that died as it wrote this had sent nothing.
+        if address.trim().is_empty() {
+            return Ok(None);
+        }
         let other = || {
             let words = format!("it lies at {address}, which is no part of the store of the settings");
             io::Error::new(ErrorKind::Unsupported, words)

@@ -93,6 +93,18 @@ async fn strays_go_and_what_is_known_or_nobodys_stays() {
     assert_eq!(world.keys().await, [format!("dumps/{}", ids[3]), "dumps/somebody-else's".into()]);
 }
 
+#[tokio::test]
+async fn a_server_that_dies_as_it_notes_the_place_leaves_nothing_for_ever() {
+    let world = World::new();
+    let store = world.shelf("vault");
+    store.prepare().await.unwrap();
+    let id = TransferId(Uuid::new_v4());
+    std::fs::write(store.marker(id), "").unwrap();
+    assert_eq!(read(&store, id).await, None);
+    store.remove_strays(&HashSet::new()).await.unwrap();
+    assert!(!store.marker(id).exists());
+}
+
 #[test]
 fn addresses_are_buckets_with_folders() {
     let none = || Vec::new();
