@@ -96,8 +96,17 @@ impl Ended {
 
     /// An archive without which the phase did not do its work.
     pub(crate) fn required_tree(&mut self, name: &str) -> Result<PathBuf, BuildError> {
-        self.tree(name).ok_or_else(|| BuildError::Container(format!("it ended without sending {name:?}")))
+        self.tree(name).ok_or_else(|| missing(name))
     }
+
+    /// A layer without which the phase did not do its work.
+    pub(crate) fn required_layer(&mut self, name: &str) -> Result<Layer, BuildError> {
+        self.layer(name).ok_or_else(|| missing(name))
+    }
+}
+
+fn missing(name: &str) -> BuildError {
+    BuildError::Container(format!("it ended without sending {name:?}"))
 }
 
 /// When the whole build must be over.
@@ -114,7 +123,7 @@ pub(crate) async fn run(
     output: &Output,
 ) -> Result<Ended, BuildError> {
     let settings = &builder.settings;
-    let pipes = phase.pipes.iter().copied().chain([Pipe::tree("result", RESULT_LIMIT)]);
+    let pipes = phase.pipes.iter().cloned().chain([Pipe::tree("result", RESULT_LIMIT)]);
     let pipes: Vec<_> =
         pipes.map(|pipe| Open::make(builder, work, pipe)).collect::<Result<_, BuildError>>()?;
     let dialog = phase.decide.take().map(|decide| Dialog::open(work, decide)).transpose()?;
@@ -129,12 +138,12 @@ pub(crate) async fn run(
     let (mut sent, mut refused) = (BTreeMap::new(), BTreeSet::new());
     let mut broken = None;
     for open in pipes {
-        let pipe = open.pipe;
+        let (name, optional) = (open.pipe.name, open.pipe.optional);
         match open.finish().await {
-            Ok(Some(one)) => drop(sent.insert(pipe.name, one)),
+            Ok(Some(one)) => drop(sent.insert(name, one)),
             Ok(None) => {}
-            Err(_) if pipe.optional => {
-                refused.insert(pipe.name);
+            Err(_) if optional => {
+                refused.insert(name);
                 output.detail("The build cache is not kept: it is too large.").await;
             }
             Err(error) => broken = Some(error),

@@ -7,7 +7,7 @@
 use crate::source::OWNER;
 use crate::work::{Work, give_to_owner};
 use crate::{BuildError, Builder};
-use image::{ImageStore, Layer, UnpackOptions, unpack};
+use image::{Compression, ImageStore, Layer, Limits, PackOptions, StoreError, UnpackOptions, unpack};
 use rustix::fd::OwnedFd;
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 use std::fs::File;
@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use tokio::task::JoinHandle;
 
 /// An archive that a phase may send.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Pipe {
     /// The container writes into `/kigo/pipes/<name>`.
     pub(crate) name: &'static str,
@@ -29,9 +29,12 @@ pub(crate) struct Pipe {
     pub(crate) optional: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
     Tree,
+    /// Files of a stranger's, of which a layer is made.
+    Packed(PackOptions),
+    /// A layer as it is.
     Layer,
 }
 
@@ -47,6 +50,13 @@ impl Pipe {
     /// Files, of at most `limit` bytes.
     pub(crate) fn tree(name: &'static str, limit: u64) -> Self {
         Self { name, limit, entries: None, kind: Kind::Tree, optional: false }
+    }
+
+    /// Files, of at most `limit` bytes, that become a layer below `place` as they come: they are the
+    /// app's user's, and have the time `modified`.
+    pub(crate) fn packed(name: &'static str, limit: u64, place: &str, modified: u64) -> Self {
+        let options = PackOptions { prefix: place.into(), ..PackOptions::app(modified) };
+        Self { kind: Kind::Packed(options), ..Self::tree(name, limit) }
     }
 
     /// Files without which the build is but slower.
@@ -95,13 +105,14 @@ impl Open {
             Ok((File::from(end), keeper))
         };
         let (end, keeper) = make().map_err(BuildError::system("making a pipe for a build's result"))?;
-        let mut options = UnpackOptions::slug(OWNER, OWNER);
-        options.limits.bytes = pipe.limit;
-        options.limits.entries = pipe.entries.unwrap_or(options.limits.entries);
-        options.limits.time = builder.settings.timeout;
+        let usual = Limits::default();
+        let entries = pipe.entries.unwrap_or(usual.entries);
+        let limits = Limits { bytes: pipe.limit, entries, time: builder.settings.timeout, ..usual };
         let images = builder.images.clone();
-        let reader = tokio::task::spawn_blocking(move || match pipe.kind {
-            Kind::Tree => receive(end, target, &options),
+        let kind = pipe.kind.clone();
+        let reader = tokio::task::spawn_blocking(move || match kind {
+            Kind::Tree => receive(end, target, limits),
+            Kind::Packed(options) => receive_packed(end, &images, limits, &options),
             Kind::Layer => receive_layer(end, &images),
         });
         Ok(Self { pipe, keeper, reader })
@@ -117,12 +128,30 @@ impl Open {
     }
 }
 
-fn receive(mut file: File, target: PathBuf, options: &UnpackOptions) -> Result<Option<Sent>, BuildError> {
+fn receive(mut file: File, target: PathBuf, limits: Limits) -> Result<Option<Sent>, BuildError> {
     let Some(head) = head(&mut file)? else { return Ok(None) };
-    let result = unpack(head.as_slice().chain(&mut file), &target, options);
+    let options = UnpackOptions { limits, ..UnpackOptions::slug(OWNER, OWNER) };
+    let result = unpack(head.as_slice().chain(&mut file), &target, &options);
     drain(&mut file);
     let unpacked = result.map_err(BuildError::Result)?;
     Ok(Some(Sent::Tree(target, unpacked.bytes)))
+}
+
+fn receive_packed(
+    mut file: File,
+    images: &ImageStore,
+    limits: Limits,
+    options: &PackOptions,
+) -> Result<Option<Sent>, BuildError> {
+    let Some(head) = head(&mut file)? else { return Ok(None) };
+    let archive = BufReader::with_capacity(1 << 20, head.as_slice().chain(&mut file));
+    let result = images.add_layer_from_archive(archive, limits, options, Compression::Zstd);
+    drain(&mut file);
+    match result {
+        Ok(layer) => Ok(Some(Sent::Layer(layer))),
+        Err(StoreError::Unpack(error)) => Err(BuildError::Result(error)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn receive_layer(mut file: File, images: &ImageStore) -> Result<Option<Sent>, BuildError> {

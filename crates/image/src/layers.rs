@@ -5,7 +5,7 @@ use crate::blobs::{Blobs, Hashing};
 use crate::compression::Compression;
 use crate::pack::{PackOptions, pack};
 use crate::store::{ImageStore, StoreError, at};
-use crate::unpack::{Counting, UnpackError, UnpackOptions, Unpacked, unpack_archive};
+use crate::unpack::{Counting, Limits, UnpackError, UnpackOptions, Unpacked, repack, unpack_archive};
 use domain::Digest;
 use std::collections::HashMap;
 use std::fs::File;
@@ -271,6 +271,26 @@ impl ImageStore {
         let packed = pack(directory, blob, options, compression)?;
         let blob = packed.writer.finish(None)?;
         Ok(Layer { digest: blob.digest, diff_id: packed.diff_id, size: blob.size, compression })
+    }
+
+    /// Makes a layer of what a stranger sends, a tar archive without compression, while it comes. The
+    /// same archive gives the same digests; what it may contain, [`Policy::Slug`](crate::Policy::Slug)
+    /// says. Only when somebody needs its files are there any.
+    pub fn add_layer_from_archive(
+        &self,
+        archive: impl Read,
+        limits: Limits,
+        options: &PackOptions,
+        compression: Compression,
+    ) -> Result<Layer, StoreError> {
+        let fail = at("write", self.blobs.incoming());
+        let blob = io::BufWriter::with_capacity(128 << 10, self.begin_blob(MAX_LAYER)?);
+        let encoder = compression.encoder(blob).map_err(&fail)?;
+        let hashing = repack(archive, Hashing::new(encoder), limits, options)?;
+        let (encoder, diff_id, _) = hashing.finish();
+        let blob = encoder.finish().map_err(&fail)?;
+        let blob = blob.into_inner().map_err(|error| fail(error.into_error()))?.finish(None)?;
+        Ok(Layer { digest: blob.digest, diff_id, size: blob.size, compression })
     }
 
     /// The unpacked directories of an image's layers, lowest first; those that are not there yet

@@ -10,14 +10,17 @@ mod entry;
 mod error;
 mod guard;
 mod links;
+mod repack;
 #[cfg(test)]
 mod tests;
 mod tree;
 
 pub use error::{Rule, TooMuch, UnpackError};
+pub(crate) use repack::repack;
 
 use crate::beneath::open_directory;
 use crate::compression::{Compression, peek};
+use entry::{Receive, receive_entry};
 pub(crate) use guard::Counting;
 use guard::{Guard, Meter};
 use std::cell::Cell;
@@ -159,6 +162,17 @@ fn unpack_into(
     mut tree: Tree,
     target: &Path,
 ) -> Result<Unpacked, UnpackError> {
+    walk(reader, meter, &mut tree)?;
+    // A layer that changes nothing is one all the same.
+    if meter.entries() == 0 && tree.policy() != Policy::Layer {
+        return Err(UnpackError::Empty);
+    }
+    tree.finish(target)?;
+    Ok(Unpacked { entries: meter.entries(), bytes: meter.file_bytes(), left_out: tree.left_out() })
+}
+
+/// Hands all entries of an archive on.
+fn walk(reader: impl Read, meter: &Meter, receiver: &mut impl Receive) -> Result<(), UnpackError> {
     let guard = Guard::new(BufReader::with_capacity(128 << 10, reader), meter.clone());
     let mut archive = tar::Archive::new(guard);
     let mut entries = archive.entries().map_err(UnpackError::Read)?;
@@ -168,17 +182,12 @@ fn unpack_into(
         let Some(entry) = entries.next() else { break };
         let entry = entry.map_err(UnpackError::Read)?;
         meter.begin_data();
-        entry::unpack_entry(entry, &mut tree, meter)?;
+        receive_entry(entry, receiver, meter)?;
     }
     meter.begin_data();
     // To the end: who reads along hashes the whole stream.
     io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(UnpackError::Read)?;
-    // A layer that changes nothing is one all the same.
-    if meter.entries() == 0 && tree.policy() != Policy::Layer {
-        return Err(UnpackError::Empty);
-    }
-    tree.finish(target)?;
-    Ok(Unpacked { entries: meter.entries(), bytes: meter.file_bytes(), left_out: tree.left_out() })
+    Ok(())
 }
 
 /// Empties a directory.

@@ -26,7 +26,7 @@ mod versions;
 mod warnings;
 mod words;
 
-use crate::build::{Compiled, Context, blocking, built_in, pack_tree};
+use crate::build::{Compiled, Context, blocking, built_in};
 use crate::cache::Directory;
 use crate::container::{self, Ended, Phase, Pipe};
 use crate::languages::Language;
@@ -36,7 +36,6 @@ use app::App;
 use dependencies::Dependencies;
 use domain::ProcessType;
 use engine::Power;
-use image::Layer;
 use runtime::Runtime;
 use settings::Selection;
 use std::collections::BTreeMap;
@@ -115,7 +114,9 @@ async fn run(
     env.insert("KIGO_ALONE".into(), u8::from(context.alone).to_string());
     env.insert("KIGO_REGISTRY".into(), builder.settings.host.npmrc.without_credentials().registry());
     let disk = builder.settings.limits.disk;
-    let pipes = ["full", "pruned", "app"].map(|name| Pipe::tree(name, disk)).into_iter();
+    let place = context.build_directory();
+    let packages = |name| Pipe::packed(name, disk, place.trim_start_matches('/'), context.source_time);
+    let pipes = [packages("full"), packages("pruned"), Pipe::tree("app", disk)].into_iter();
     let phase = Phase {
         image,
         script: "nodejs.sh",
@@ -146,8 +147,7 @@ async fn collect(
 ) -> Result<Compiled, BuildError> {
     let shared = ended.told("packages")?.as_deref() == Some("shared");
     let scripted = ended.told("scripts")?.map(|scripts| scripts != "none");
-    let full = layer_of(context, &mut ended, "full").await?;
-    let pruned = layer_of(context, &mut ended, "pruned").await?;
+    let (full, pruned) = (ended.layer("full"), ended.layer("pruned"));
     let mut layers = runtime.programs;
     if shared {
         let installed = pruned.or(dependencies.pruned());
@@ -169,12 +169,6 @@ async fn collect(
         labels: BTreeMap::new(),
         kept,
     })
-}
-
-async fn layer_of(context: &Context<'_>, ended: &mut Ended, name: &str) -> Result<Option<Layer>, BuildError> {
-    let Some(tree) = ended.tree(name) else { return Ok(None) };
-    let place = context.build_directory();
-    pack_tree(context.builder, tree, place.trim_start_matches('/'), context.source_time).await.map(Some)
 }
 
 /// What runs without a Procfile. As on Heroku, an app with a process type for the Model Context

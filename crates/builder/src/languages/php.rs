@@ -14,7 +14,7 @@ mod versions;
 mod words;
 
 use crate::BuildError;
-use crate::build::{Compiled, Context, built_in, pack_tree};
+use crate::build::{Compiled, Context, built_in};
 use crate::cache::{Directory, Installed};
 use crate::container::{self, Ended, Phase, Pipe};
 use crate::languages::Language;
@@ -62,7 +62,7 @@ pub(crate) async fn compile(context: &mut Context<'_>) -> Result<Compiled, Build
     let packages = if app.keeps_packages() { packages.or_like(context, &base) } else { packages };
     let downloads = Directory::find(context, "composer", "")?;
     let ended = run(context, &app, &platform, &packages, &downloads).await?;
-    collect(context, &app, &packages, downloads, ended).await
+    collect(context, &packages, downloads, ended).await
 }
 
 fn key(context: &Context<'_>, base: &str, app: &App, platform: &Platform) -> String {
@@ -114,12 +114,17 @@ async fn run(
         ("KIGO_SHARE".into(), flag(app.keeps_packages())),
     ]);
     let disk = context.builder.settings.limits.disk;
+    let place = format!("app/{}", app.vendor);
     let phase = Phase {
         image,
         script: "php.sh",
         env,
         mounts: Vec::new(),
-        pipes: vec![Pipe::tree("installed", disk), Pipe::tree("app", disk), downloads.pipe()],
+        pipes: vec![
+            Pipe::packed("installed", disk, &place, context.source_time),
+            Pipe::tree("app", disk),
+            downloads.pipe(),
+        ],
         power: Power::Plain,
         decide: None,
     };
@@ -136,17 +141,12 @@ async fn run(
 /// Takes over what came out of the container.
 async fn collect(
     context: &mut Context<'_>,
-    app: &App,
     packages: &Installed,
     downloads: Directory,
     mut ended: Ended,
 ) -> Result<Compiled, BuildError> {
     let shared = ended.told("vendor")?.as_deref() == Some("shared");
-    let place = format!("app/{}", app.vendor);
-    let new = match ended.tree("installed") {
-        Some(tree) => Some(pack_tree(context.builder, tree, &place, context.source_time).await?),
-        None => None,
-    };
+    let new = ended.layer("installed");
     let mut layers = Vec::new();
     if shared {
         let missing = || BuildError::Container("it ended without sending its packages".into());

@@ -38,7 +38,7 @@ use interpreter::Interpreter;
 use manager::Manager;
 use std::collections::BTreeMap;
 use std::path::Path;
-use tools::Tool;
+use tools::{ENVIRONMENT, Tool};
 use versions::Version;
 use words::PythonError;
 
@@ -176,7 +176,11 @@ async fn run(
         ("KIGO_PINNED".into(), version.pinned().map(|asked| asked.text.clone()).unwrap_or_default()),
     ]);
     let disk = context.builder.settings.limits.disk;
-    let mut pipes: Vec<_> = ["installed", "changed", "app"].map(|name| Pipe::tree(name, disk)).into();
+    let mut pipes = vec![
+        Pipe::packed("installed", disk, ENVIRONMENT, context.source_time),
+        Pipe::tree("changed", disk),
+        Pipe::tree("app", disk),
+    ];
     if let Some(downloads) = &downloads {
         env.extend([downloads.plan(), ("PIP_CACHE_DIR".into(), downloads.path())]);
         pipes.push(downloads.pipe());

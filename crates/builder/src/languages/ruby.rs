@@ -13,7 +13,7 @@ mod versions;
 mod words;
 
 use crate::BuildError;
-use crate::build::{Compiled, Context, built_in, pack_tree};
+use crate::build::{Compiled, Context, built_in};
 use crate::cache::{Directory, Installed};
 use crate::container::{self, Ended, Phase, Pipe};
 use crate::languages::Language;
@@ -112,7 +112,11 @@ async fn run(
         script: "ruby.sh",
         env,
         mounts: Vec::new(),
-        pipes: vec![Pipe::tree("installed", disk), Pipe::tree("app", disk), assets.pipe()],
+        pipes: vec![
+            Pipe::packed("installed", disk, PLACE, context.source_time),
+            Pipe::tree("app", disk),
+            assets.pipe(),
+        ],
         power: Power::Plain,
         decide: None,
     };
@@ -141,10 +145,7 @@ async fn collect(
     mut ended: Ended,
 ) -> Result<Compiled, BuildError> {
     let shared = ended.told("gems")?.as_deref() == Some("shared");
-    let new = match ended.tree("installed") {
-        Some(tree) => Some(pack_tree(context.builder, tree, PLACE, context.source_time).await?),
-        None => None,
-    };
+    let new = ended.layer("installed");
     let mut layers = Vec::new();
     if shared {
         let missing = || BuildError::Container("it ended without sending its gems".into());

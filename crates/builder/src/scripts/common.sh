@@ -52,7 +52,8 @@ send() {
     shift 2
     # Sockets and pipes that a build left mean nothing to anybody else.
     find "$tree" \( -type p -o -type s \) -delete 2> /dev/null
-    tar -C "$tree" --numeric-owner "$@" -c . > "$pipe"
+    # Sorted, so that the same files are the same archive.
+    tar -C "$tree" --numeric-owner --sort=name "$@" -c . > "$pipe"
 }
 
 # Sends directory $2, as the root of a layer, through pipe $1; what follows goes to tar.

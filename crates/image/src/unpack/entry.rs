@@ -1,8 +1,7 @@
-//! One entry of an archive: read its header by the rules, then have the tree make it.
+//! One entry of an archive: read its header by the rules, then hand it to who makes something of it.
 
 use super::attributes::Attributes;
 use super::guard::Meter;
-use super::tree::Tree;
 use super::{Policy, Rule, TooMuch, UnpackError};
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -16,10 +15,27 @@ const PATH_LENGTH: usize = 4096;
 /// Bytes of one name, as `NAME_MAX`.
 const NAME_LENGTH: usize = 255;
 
-/// Makes one entry.
-pub(super) fn unpack_entry(
+/// Who makes something of entries. Paths are relative, without `.` and `..`; empty for the root itself.
+pub(super) trait Receive {
+    fn policy(&self) -> Policy;
+    fn directory(&mut self, path: &Path, attributes: &Attributes) -> Result<(), UnpackError>;
+    fn file(
+        &mut self,
+        path: &Path,
+        content: &mut impl Read,
+        size: u64,
+        attributes: &Attributes,
+    ) -> Result<(), UnpackError>;
+    fn symlink(&mut self, path: &Path, target: &OsStr, attributes: &Attributes) -> Result<(), UnpackError>;
+    fn hard_link(&mut self, path: &Path, target: &Path) -> Result<(), UnpackError>;
+    fn fifo(&mut self, path: &Path, attributes: &Attributes) -> Result<(), UnpackError>;
+    fn device(&mut self, path: &Path) -> Result<(), UnpackError>;
+}
+
+/// Hands one entry on.
+pub(super) fn receive_entry(
     mut entry: tar::Entry<'_, impl Read>,
-    tree: &mut Tree,
+    tree: &mut impl Receive,
     meter: &Meter,
 ) -> Result<(), UnpackError> {
     let kind = entry.header().entry_type();

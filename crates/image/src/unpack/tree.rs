@@ -2,6 +2,7 @@
 //! its parent directory, which was reached without passing through a link.
 
 use super::attributes::{Attributes, set_attributes};
+use super::entry::Receive;
 use super::error::{failing, forbidden};
 use super::links::check_inside;
 use super::{Policy, Rule, UnpackError, UnpackOptions};
@@ -41,139 +42,12 @@ impl Tree {
         Self { root, options, parent: None, times: Vec::new(), links: Vec::new(), left_out: 0 }
     }
 
-    pub(super) fn policy(&self) -> Policy {
-        self.options.policy
-    }
-
     pub(super) fn left_out(&self) -> u64 {
         self.left_out
     }
 
     fn is_layer(&self) -> bool {
         self.options.policy == Policy::Layer
-    }
-
-    pub(super) fn directory(&mut self, path: &Path, attributes: &Attributes) -> Result<(), UnpackError> {
-        let fail = failing(path);
-        let made;
-        let directory: BorrowedFd<'_> = if let Some(name) = path.file_name() {
-            let parent = self.parent(path)?;
-            match mkdirat(parent, name, Mode::from_raw_mode(0o700)) {
-                Ok(()) => {}
-                Err(Errno::EXIST) if kind_at(parent, name) == Some(FileType::Directory) => {}
-                Err(Errno::EXIST) => {
-                    let whiteout = is_whiteout(parent, name);
-                    self.remove(path)?;
-                    mkdirat(self.parent(path)?, name, Mode::from_raw_mode(0o700)).map_err(fail)?;
-                    if whiteout {
-                        self.opaque(path)?;
-                    }
-                }
-                Err(errno) => return Err(fail(errno)),
-            }
-            made = open_no_links(&self.root, path, OFlags::DIRECTORY).map_err(fail)?;
-            made.as_fd()
-        } else {
-            self.root.as_fd()
-        };
-        // The owner of the tree must be able to work in it.
-        let mode = if self.is_layer() { attributes.mode } else { attributes.mode | 0o700 };
-        let (uid, gid) = attributes.owner();
-        fchown(directory, uid, gid).map_err(fail)?;
-        fchmod(directory, Mode::from_raw_mode(mode)).map_err(fail)?;
-        set_attributes(directory, attributes, path)?;
-        if self.is_layer() {
-            self.times.push((path.to_owned(), attributes.times()));
-        }
-        Ok(())
-    }
-
-    pub(super) fn file(
-        &mut self,
-        path: &Path,
-        content: &mut impl Read,
-        size: u64,
-        attributes: &Attributes,
-    ) -> Result<(), UnpackError> {
-        let fail = failing(path);
-        if self.is_layer() && self.whiteout(path)? {
-            return Ok(());
-        }
-        let name = self.make_room(path)?;
-        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(self.parent(path)?, &name, flags, Mode::from_raw_mode(0o600)).map_err(fail)?;
-        let mut file = File::from(file);
-        let copied = copy(content, &mut file, path)?;
-        if copied != size {
-            return Err(UnpackError::Read(io::ErrorKind::UnexpectedEof.into()));
-        }
-        let mode = if self.is_layer() { attributes.mode } else { attributes.mode | 0o600 };
-        let (uid, gid) = attributes.owner();
-        // In this order: a change of owner takes setuid bits and capabilities away.
-        fchown(&file, uid, gid).map_err(fail)?;
-        fchmod(&file, Mode::from_raw_mode(mode)).map_err(fail)?;
-        set_attributes(&file, attributes, path)?;
-        futimens(&file, &attributes.times()).map_err(fail)
-    }
-
-    pub(super) fn symlink(
-        &mut self,
-        path: &Path,
-        target: &OsStr,
-        attributes: &Attributes,
-    ) -> Result<(), UnpackError> {
-        let fail = failing(path);
-        if target.is_empty() || target.as_bytes().contains(&0) {
-            let target = target.to_string_lossy().into_owned();
-            return Err(forbidden(path, Rule::LinkLeaves { target }));
-        }
-        let name = self.make_room(path)?;
-        symlinkat(target, self.parent(path)?, &name).map_err(fail)?;
-        if matches!(self.options.policy, Policy::Source { .. }) {
-            self.links.push(path.to_owned());
-        }
-        self.dress(path, attributes)
-    }
-
-    pub(super) fn hard_link(&mut self, path: &Path, target: &Path) -> Result<(), UnpackError> {
-        let fail = failing(path);
-        let bad = || forbidden(path, Rule::HardLinkTarget { target: target.display().to_string() });
-        let target_name = target.file_name().ok_or_else(bad)?;
-        let above = target.parent().unwrap_or(Path::new(""));
-        let target_parent =
-            open_no_links(&self.root, above, OFlags::DIRECTORY | OFlags::PATH).map_err(|_| bad())?;
-        match kind_at(&target_parent, target_name) {
-            Some(FileType::RegularFile) => {}
-            Some(FileType::Symlink | FileType::Fifo) if self.is_layer() => {}
-            _ => return Err(bad()),
-        }
-        if path == target {
-            return Ok(());
-        }
-        let name = self.make_room(path)?;
-        match linkat(&target_parent, target_name, self.parent(path)?, &name, AtFlags::empty()) {
-            // The target was what had to make room.
-            Err(Errno::NOENT) => Err(bad()),
-            result => result.map_err(fail),
-        }
-    }
-
-    pub(super) fn fifo(&mut self, path: &Path, attributes: &Attributes) -> Result<(), UnpackError> {
-        if !self.is_layer() {
-            return Err(forbidden(path, Rule::Fifo));
-        }
-        let name = self.make_room(path)?;
-        let mode = Mode::from_raw_mode(attributes.mode);
-        mknodat(self.parent(path)?, &name, FileType::Fifo, mode, 0).map_err(failing(path))?;
-        self.dress(path, attributes)
-    }
-
-    pub(super) fn device(&mut self, path: &Path) -> Result<(), UnpackError> {
-        if !self.is_layer() {
-            return Err(forbidden(path, Rule::Device));
-        }
-        self.left_out += 1;
-        Ok(())
     }
 
     /// Sets directories' times, brings a single root up and judges the links.
@@ -313,6 +187,130 @@ impl Tree {
     fn opaque(&self, path: &Path) -> Result<(), UnpackError> {
         let directory = open_no_links(&self.root, path, OFlags::DIRECTORY).map_err(failing(path))?;
         fsetxattr(&directory, OPAQUE_ATTRIBUTE, b"y", XattrFlags::empty()).map_err(failing(path))
+    }
+}
+
+impl Receive for Tree {
+    fn policy(&self) -> Policy {
+        self.options.policy
+    }
+
+    fn directory(&mut self, path: &Path, attributes: &Attributes) -> Result<(), UnpackError> {
+        let fail = failing(path);
+        let made;
+        let directory: BorrowedFd<'_> = if let Some(name) = path.file_name() {
+            let parent = self.parent(path)?;
+            match mkdirat(parent, name, Mode::from_raw_mode(0o700)) {
+                Ok(()) => {}
+                Err(Errno::EXIST) if kind_at(parent, name) == Some(FileType::Directory) => {}
+                Err(Errno::EXIST) => {
+                    let whiteout = is_whiteout(parent, name);
+                    self.remove(path)?;
+                    mkdirat(self.parent(path)?, name, Mode::from_raw_mode(0o700)).map_err(fail)?;
+                    if whiteout {
+                        self.opaque(path)?;
+                    }
+                }
+                Err(errno) => return Err(fail(errno)),
+            }
+            made = open_no_links(&self.root, path, OFlags::DIRECTORY).map_err(fail)?;
+            made.as_fd()
+        } else {
+            self.root.as_fd()
+        };
+        // The owner of the tree must be able to work in it.
+        let mode = if self.is_layer() { attributes.mode } else { attributes.mode | 0o700 };
+        let (uid, gid) = attributes.owner();
+        fchown(directory, uid, gid).map_err(fail)?;
+        fchmod(directory, Mode::from_raw_mode(mode)).map_err(fail)?;
+        set_attributes(directory, attributes, path)?;
+        if self.is_layer() {
+            self.times.push((path.to_owned(), attributes.times()));
+        }
+        Ok(())
+    }
+
+    fn file(
+        &mut self,
+        path: &Path,
+        content: &mut impl Read,
+        size: u64,
+        attributes: &Attributes,
+    ) -> Result<(), UnpackError> {
+        let fail = failing(path);
+        if self.is_layer() && self.whiteout(path)? {
+            return Ok(());
+        }
+        let name = self.make_room(path)?;
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = openat(self.parent(path)?, &name, flags, Mode::from_raw_mode(0o600)).map_err(fail)?;
+        let mut file = File::from(file);
+        let copied = copy(content, &mut file, path)?;
+        if copied != size {
+            return Err(UnpackError::Read(io::ErrorKind::UnexpectedEof.into()));
+        }
+        let mode = if self.is_layer() { attributes.mode } else { attributes.mode | 0o600 };
+        let (uid, gid) = attributes.owner();
+        // In this order: a change of owner takes setuid bits and capabilities away.
+        fchown(&file, uid, gid).map_err(fail)?;
+        fchmod(&file, Mode::from_raw_mode(mode)).map_err(fail)?;
+        set_attributes(&file, attributes, path)?;
+        futimens(&file, &attributes.times()).map_err(fail)
+    }
+
+    fn symlink(&mut self, path: &Path, target: &OsStr, attributes: &Attributes) -> Result<(), UnpackError> {
+        let fail = failing(path);
+        if target.is_empty() || target.as_bytes().contains(&0) {
+            let target = target.to_string_lossy().into_owned();
+            return Err(forbidden(path, Rule::LinkLeaves { target }));
+        }
+        let name = self.make_room(path)?;
+        symlinkat(target, self.parent(path)?, &name).map_err(fail)?;
+        if matches!(self.options.policy, Policy::Source { .. }) {
+            self.links.push(path.to_owned());
+        }
+        self.dress(path, attributes)
+    }
+
+    fn hard_link(&mut self, path: &Path, target: &Path) -> Result<(), UnpackError> {
+        let fail = failing(path);
+        let bad = || forbidden(path, Rule::HardLinkTarget { target: target.display().to_string() });
+        let target_name = target.file_name().ok_or_else(bad)?;
+        let above = target.parent().unwrap_or(Path::new(""));
+        let target_parent =
+            open_no_links(&self.root, above, OFlags::DIRECTORY | OFlags::PATH).map_err(|_| bad())?;
+        match kind_at(&target_parent, target_name) {
+            Some(FileType::RegularFile) => {}
+            Some(FileType::Symlink | FileType::Fifo) if self.is_layer() => {}
+            _ => return Err(bad()),
+        }
+        if path == target {
+            return Ok(());
+        }
+        let name = self.make_room(path)?;
+        match linkat(&target_parent, target_name, self.parent(path)?, &name, AtFlags::empty()) {
+            // The target was what had to make room.
+            Err(Errno::NOENT) => Err(bad()),
+            result => result.map_err(fail),
+        }
+    }
+
+    fn fifo(&mut self, path: &Path, attributes: &Attributes) -> Result<(), UnpackError> {
+        if !self.is_layer() {
+            return Err(forbidden(path, Rule::Fifo));
+        }
+        let name = self.make_room(path)?;
+        let mode = Mode::from_raw_mode(attributes.mode);
+        mknodat(self.parent(path)?, &name, FileType::Fifo, mode, 0).map_err(failing(path))?;
+        self.dress(path, attributes)
+    }
+
+    fn device(&mut self, path: &Path) -> Result<(), UnpackError> {
+        if !self.is_layer() {
+            return Err(forbidden(path, Rule::Device));
+        }
+        self.left_out += 1;
+        Ok(())
     }
 }
 

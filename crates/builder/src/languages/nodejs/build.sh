@@ -68,7 +68,7 @@ save_directories() {
 send_packages() {
     find "${packages[@]}" \( -type p -o -type s \) -delete 2> /dev/null
     find "${packages[@]}" -maxdepth 0 -print0 2> /dev/null \
-        | tar --numeric-owner --exclude='*/node_modules/.cache' --exclude='*/node_modules/.vite*' \
+        | tar --numeric-owner --sort=name --exclude='*/node_modules/.cache' --exclude='*/node_modules/.vite*' \
             --null -T - -c > "/kigo/pipes/$1"
 }
 

@@ -79,20 +79,18 @@ impl Environment {
         context: &mut Context<'_>,
         ended: &mut Ended,
     ) -> Result<(Vec<Layer>, Option<Kept>), BuildError> {
-        let sent = layer(context, ended, "installed").await?;
+        let sent = ended.layer("installed");
         let missing = || BuildError::Container("it ended without sending the app's packages".into());
         let installed = sent.or(self.start()).ok_or_else(missing)?;
         let kept = self.installed.keep(context, Some(installed))?;
         let whole = ended.told("changed")?.as_deref() == Some("whole");
-        let changed = layer(context, ended, "changed").await?;
+        let changed = match ended.tree("changed") {
+            Some(tree) => Some(pack_tree(context.builder, tree, ENVIRONMENT, context.source_time).await?),
+            None => None,
+        };
         let first = if whole { None } else { Some(installed) };
         Ok((first.into_iter().chain(changed).collect(), kept))
     }
-}
-
-async fn layer(context: &Context<'_>, ended: &mut Ended, pipe: &str) -> Result<Option<Layer>, BuildError> {
-    let Some(tree) = ended.tree(pipe) else { return Ok(None) };
-    pack_tree(context.builder, tree, ENVIRONMENT, context.source_time).await.map(Some)
 }
 
 /// The config vars that are settings of the package manager, or that its files refer to.

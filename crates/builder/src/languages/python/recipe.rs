@@ -1,7 +1,7 @@
 //! How a layer is made that all apps share: a package manager, a Python that is no part of a stack.
 
 use crate::BuildError;
-use crate::build::{Context, pack_tree};
+use crate::build::Context;
 use crate::cache::{self, Found, Shared};
 use crate::container::Pipe;
 use crate::errand::{self, Errand};
@@ -35,7 +35,9 @@ impl Recipe {
             written.map_err(BuildError::system("writing what a tool consists of"))?;
         }
         self.errand.layers.push(cache::empty(context.builder, self.place)?);
-        self.errand.pipes = vec![Pipe::tree(PIPE, context.builder.settings.limits.disk)];
+        // The time is none of the app's, so that the same files give the same layer.
+        let (disk, time) = (context.builder.settings.limits.disk, stack::SOURCE_DATE.unsigned_abs());
+        self.errand.pipes = vec![Pipe::packed(PIPE, disk, self.place, time)];
         self.errand.env.extend([
             ("KIGO_PLACE".into(), format!("/{}", self.place)),
             // Also has Python tell by the hash of a file whether what it compiled is still right: the
@@ -46,10 +48,7 @@ impl Recipe {
         if ended.status != 0 {
             return Ok(Err(ended.status));
         }
-        let tree = ended.required_tree(PIPE)?;
-        // The time is none of the app's, so that the same files give the same layer.
-        let time = stack::SOURCE_DATE.unsigned_abs();
-        let layer = pack_tree(context.builder, tree, self.place, time).await?;
+        let layer = ended.required_layer(PIPE)?;
         self.shared.keep(context.builder, layer)?;
         Ok(Ok(layer))
     }
