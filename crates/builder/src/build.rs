@@ -42,6 +42,8 @@ pub(crate) struct Compiled {
     pub(crate) used: Vec<BuildpackName>,
     pub(crate) process_types: BTreeMap<ProcessType, String>,
     pub(crate) config_vars: BTreeMap<String, String>,
+    /// Plans that the app is to have.
+    pub(crate) addons: Vec<String>,
     /// For the image.
     pub(crate) labels: BTreeMap<String, String>,
     /// For the app's next build.
@@ -329,6 +331,7 @@ async fn finish(
         detected: found,
         description: compiled.description,
         config_vars: compiled.config_vars,
+        addons: compiled.addons,
         stack: context.stack.name.clone(),
     })
 }

@@ -69,13 +69,6 @@ pub(crate) async fn compile(
     let text = ended.told("release")?.unwrap_or_default();
     let release =
         Release::parse(&text).map_err(|source| BuildError::Release { buildpack: name(), source })?;
-    if !release.addons.is_empty() {
-        let addons = release.addons.join(", ");
-        // Ordered by hand: its first release command would not find one that is ordered only now.
-        context.output.warning(format!("The buildpack {} asks for add-ons: {addons}.", name())).await;
-        let words = "Order what the app does not have yet with `heroku addons:create NAME`.";
-        context.output.warning(words).await;
-    }
     let mut used = Vec::new();
     for (index, one) in buildpacks.iter().enumerate() {
         let description = ended.told(&format!("detected.{index}"))?.unwrap_or_default();
@@ -91,6 +84,7 @@ pub(crate) async fn compile(
         used,
         process_types: release.process_types,
         config_vars: release.config_vars,
+        addons: release.addons,
         labels: BTreeMap::new(),
         layers: Vec::new(),
         kept: kept.into_iter().collect(),

@@ -133,6 +133,7 @@ pub(crate) async fn build(context: &mut Context<'_>) -> Result<BuildOutcome, Bui
         detected: false,
         description: "Container".into(),
         config_vars: BTreeMap::new(),
+        addons: Vec::new(),
         stack: STACK.into(),
     })
 }

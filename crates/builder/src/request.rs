@@ -95,6 +95,9 @@ pub struct BuildOutcome {
     pub description: String,
     /// Config vars that the last buildpack proposes; they are for an app's first release only.
     pub config_vars: BTreeMap<String, String>,
+    /// Add-ons that the last buildpack asks for, as plans or services; they are for an app's first release
+    /// only.
+    pub addons: Vec<String>,
     pub stack: String,
 }
 

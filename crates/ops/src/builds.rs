@@ -5,8 +5,10 @@
 //! transaction: a build never succeeds without its release, nor the other way round. Builds whose app is
 //! tested are rows like these, and make no release ([`crate::test_builds`]).
 
+mod addons;
 mod finish;
 
+pub use addons::{Ordered, PATIENCE, order_addons};
 pub use finish::{Finished, Outcome, Success, finish};
 
 use crate::{Actor, AppRef, Error, Ops, Result, UserRef, access, accounts, apps, buildpacks, random, text};

@@ -3,6 +3,7 @@
 //! A build that was cut off by the end of the server is begun again; its output goes on in the same
 //! file. Only its end, written with the slug and the release in one transaction, is final.
 
+mod addons;
 mod made;
 
 use crate::bases::OfAccount;
@@ -205,7 +206,7 @@ impl Worker {
         writer: &mut OutputWriter,
     ) -> Result<Outcome> {
         let Some(source) = self.source(build, writer).await? else { return Ok(Outcome::Failed) };
-        let mut request = self.request(build, source, cancel).await?;
+        let mut request = self.request(build, source, cancel.clone()).await?;
         let by_config = request.config_vars.0.get(BUILDPACK_URL).map(|url| url.trim());
         if let Some(url) = by_config.filter(|url| build.buildpacks.is_empty() && !url.is_empty()) {
             say(writer, DEPRECATED).await?;
@@ -216,7 +217,10 @@ impl Worker {
         let Some(test) = &build.test else {
             let building = self.builder.build(request, output);
             return match listened(build.id, building, lines, writer).await {
-                Ok(made) => made::outcome(&self.images, made).await,
+                Ok(made) => {
+                    self.add_addons(build, &made.addons, &cancel, writer).await?;
+                    made::outcome(&self.images, made).await
+                }
                 Err(_) => Ok(Outcome::Failed),
             };
         };

@@ -66,6 +66,7 @@ pub(crate) async fn take_over(
         used: used.collect(),
         process_types,
         config_vars: BTreeMap::new(),
+        addons: Vec::new(),
         labels: labels(&all),
         kept: kept.into_iter().collect(),
     })

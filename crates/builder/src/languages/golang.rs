@@ -159,6 +159,7 @@ async fn collect(
         used: vec![built_in(Language::Go)],
         process_types: BTreeMap::new(),
         config_vars: BTreeMap::new(),
+        addons: Vec::new(),
         labels: BTreeMap::new(),
         kept: build.into_iter().chain(modules).collect(),
     })

@@ -148,6 +148,7 @@ pub(crate) async fn collect(
         used: vec![built_in(language)],
         process_types: web.map(|command| (ProcessType::web(), command)).into_iter().collect(),
         config_vars: BTreeMap::new(),
+        addons: Vec::new(),
         labels: BTreeMap::new(),
         kept,
     })

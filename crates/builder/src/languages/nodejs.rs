@@ -166,6 +166,7 @@ async fn collect(
         used: vec![built_in(Language::NodeJs)],
         process_types: default_process_types(context, app)?,
         config_vars: BTreeMap::new(),
+        addons: Vec::new(),
         labels: BTreeMap::new(),
         kept,
     })

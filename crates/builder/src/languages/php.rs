@@ -162,6 +162,7 @@ async fn collect(
         used: vec![built_in(Language::Php)],
         process_types: BTreeMap::from([(ProcessType::web(), server::DEFAULT.to_owned())]),
         config_vars: BTreeMap::new(),
+        addons: Vec::new(),
         labels: BTreeMap::new(),
         kept,
     })

@@ -218,6 +218,7 @@ async fn collect(
         used: vec![built_in(Language::Python)],
         process_types: BTreeMap::new(),
         config_vars: BTreeMap::new(),
+        addons: Vec::new(),
         labels: BTreeMap::new(),
         kept,
     })

@@ -161,6 +161,7 @@ async fn collect(
         used: vec![built_in(Language::Ruby)],
         process_types: app.process_types(),
         config_vars: app.config_vars(),
+        addons: Vec::new(),
         labels: BTreeMap::new(),
         kept,
     })

@@ -156,6 +156,7 @@ async fn collect(
         used: vec![built_in(Language::Rust)],
         process_types: process_types(app, &binaries),
         config_vars: BTreeMap::new(),
+        addons: Vec::new(),
         labels: BTreeMap::new(),
         kept: crates.into_iter().chain(target).collect(),
     })

@@ -51,6 +51,7 @@ pub(crate) async fn compile(context: &mut Context<'_>) -> Result<Compiled, Build
         used: vec![built_in(Language::Static)],
         process_types: BTreeMap::from([(ProcessType::web(), "bin/boot".to_owned())]),
         config_vars: BTreeMap::new(),
+        addons: Vec::new(),
         labels: BTreeMap::new(),
         kept: Vec::new(),
     })

@@ -267,7 +267,7 @@ echo $(($(cat "$cache/count" 2> /dev/null || echo 0) + 1)) > "$cache/count""#,
             r#"the-tool | sed 's/^/       says: /'
 echo "       of ${SOURCE_VERSION:0:8} for ${REQUEST_ID:+somebody}, ${HEROKU_BUILD_COMMIT:0:8}, SECRET is ${SECRET:-unset}"
 echo 'web: the-tool; sleep 1000' > "$1/Procfile""#,
-            "addons:\n  - heroku-postgresql\nconfig_vars:\n  FROM_PACK: wanted\ndefault_process_types:\n  worker: sleep 1000\n",
+            "addons:\n  - heroku-redis:mini\n  - no-such-service\nconfig_vars:\n  FROM_PACK: wanted\ndefault_process_types:\n  worker: sleep 1000\n",
         )?;
         let web = OtherHost::start(&[("tool.tgz", tool.as_slice()), ("user.tgz", user.as_slice())])?;
         app.heroku(&["config:set", "SECRET=sealed"])?.ok()?;
@@ -279,13 +279,16 @@ echo 'web: the-tool; sleep 1000' > "$1/Procfile""#,
         let commit = app.head()?[..8].to_owned();
         let push = app.push()?.ok()?.says("built 0 times before")?.says("says: tool of heroku-24")?;
         let push = push.says(&format!("of {commit} for somebody, {commit}, SECRET is unset"))?;
-        let push = push.says("asks for add-ons: heroku-postgresql.")?;
+        let push = push.says("heroku-redis:mini is there as redis-")?;
+        let push = push.says("no-such-service was not added: Couldn't find")?;
         push.says("Procfile declares types     -> web")?.says("Default types for buildpack -> worker")?;
         app.heroku(&["config:get", "FROM_PACK"])?.ok()?.says("wanted")?;
+        app.heroku(&["config:get", "REDIS_URL"])?.ok()?.says("rediss://")?;
         app.logs_say("tool of").await?;
         ensure!(server.log().contains("report of user"), "bin/report is kept for operators");
         app.commit("second")?;
-        app.push()?.ok()?.says("built 1 times before")?;
+        app.push()?.ok()?.says("built 1 times before")?.says_not("Adding the add-ons")?;
+        app.heroku(&["addons:destroy", "REDIS", "--confirm", &app.name])?.ok()?;
         Ok(())
     })
 }

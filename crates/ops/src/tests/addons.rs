@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::addons::{self, Create, Update};
-use crate::{attachments, config_vars, releases};
+use crate::{attachments, builds, config_vars, releases};
 use domain::{AddonId, AddonState};
 
 const CATALOG: &str = r#"
@@ -86,6 +86,36 @@ async fn an_add_on_gives_its_vars_once_it_is_there() {
     assert!(text.contains("Cannot overwrite attachment values DATABASE_URL"), "{text}");
     let all = world.set(&app, &[("A", Some("1"))]).await.unwrap();
     assert_eq!(all.0.keys().collect::<Vec<_>>(), ["A", "DATABASE_URL"]);
+}
+
+#[tokio::test]
+async fn a_first_deploy_gets_what_its_buildpack_asks_for() {
+    let world = world().await;
+    let app = world.app("shop").await;
+    let build = world.build(&app).await;
+    let wanted = ["db:mini".to_owned(), "nonsense".to_owned()];
+    let names = async || {
+        let ordered = builds::order_addons(&world.ops, build.id, &wanted).await.unwrap();
+        assert_eq!(ordered.iter().map(|one| one.plan.as_str()).collect::<Vec<_>>(), ["db:mini", "nonsense"]);
+        let text = ordered[1].addon.as_ref().unwrap_err().to_string();
+        assert!(text.contains("There are: db."), "{text}");
+        ordered[0].addon.as_ref().unwrap().addon.name.clone()
+    };
+    let name = names().await;
+    assert_eq!(names().await, name, "a build that is begun again orders nothing twice");
+    assert_eq!(addons::list_of_app(&world.ops, &world.admin, &app).await.unwrap().len(), 1);
+
+    let other = world.app("blog").await;
+    let shared = attachments::Create { app: other.clone(), addon: name.clone(), ..Default::default() };
+    attachments::create(&world.ops, &world.admin, shared).await.unwrap();
+    let build = world.build(&other).await;
+    let ordered = builds::order_addons(&world.ops, build.id, &wanted[..1]).await.unwrap();
+    assert_eq!(ordered[0].addon.as_ref().unwrap().addon.name, name, "what is attached is enough");
+
+    let last = world.app("late").await;
+    world.deploy(&last, &[("web", "x")]).await;
+    let build = world.build(&last).await;
+    assert!(builds::order_addons(&world.ops, build.id, &wanted).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ fn from_url(url: &str) -> Create {
 }
 
 impl World {
-    async fn build(&self, app: &str) -> domain::Build {
+    pub(super) async fn build(&self, app: &str) -> domain::Build {
         let input = CreateFromBlob {
             source: digest(1),
             description: "git push".into(),

@@ -95,6 +95,7 @@ impl Build for FakeBuilder {
             detected: true,
             description: "Node.js".into(),
             config_vars: BTreeMap::new(),
+            addons: Vec::new(),
             stack: request.stack,
         })
     }
