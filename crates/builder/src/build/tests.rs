@@ -5,11 +5,11 @@ mod testing;
 mod waiting;
 
 use super::*;
-use crate::Settings;
-use domain::{AppId, BuildId, ConfigVars};
+use crate::{Settings, cache};
+use domain::{AppId, BuildId, ConfigVars, Digest};
 use engine::fake::{Call, Fake, Step};
 use engine::{ContainerSpec, Engine, Exit, Power};
-use image::{ImageSpec, ImageStore};
+use image::{Compression, ImageSpec, ImageStore, PackOptions};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::cache::Shared;
 use crate::errand::{self, Errand};
-use crate::packages::Packages;
+use crate::packages::{self, Packages};
 use async_trait::async_trait;
 use domain::{Reference, RepositoryName};
 

@@ -24,21 +24,28 @@ export NOKOGIRI_USE_SYSTEM_LIBRARIES=true BUNDLE_DISABLE_VERSION_CHECK=true BUND
 export NODE_OPTIONS=${NODE_OPTIONS:---max_old_space_size=2560}
 case $BUNDLE_WITHOUT in *' '*) BUNDLE_WITHOUT=${BUNDLE_WITHOUT// /:} ;; esac
 
-step version
-indented ruby /kigo/ruby-version.rb "$result" || exit $?
-
 gems_state() {
     find "$place" -mindepth 1 -printf '%p\t%y\t%C@\t%s\n'
 }
 
-step install
 if [ "$KIGO_INSTALLED" = 1 ]; then
+    step version
+    indented ruby /kigo/ruby-version.rb "$result" || exit $?
     heading "Using the gems of the last build (nothing that decides them has changed)"
 else
+    step install
+    restored=$(ls -A "$place")
     heading "Installing dependencies using $(bundle --version | sed 's/Bundler version/bundler/')"
     detail "Running: BUNDLE_WITHOUT='$BUNDLE_WITHOUT' BUNDLE_PATH=vendor/bundle BUNDLE_DEPLOYMENT=$BUNDLE_DEPLOYMENT bundle install -j4"
-    indented bundle install -j4 --no-clean || exit $?
-    bundle clean > /dev/null 2>&1
+    status=0
+    indented bundle install -j4 --no-clean || status=$?
+    if [ "$status" != 0 ]; then
+        # Bundler refuses another Ruby, and a Gemfile that is none, before it does anything.
+        step version
+        ! ruby /kigo/ruby-version.rb "$result" > /dev/null 2>&1 || step install
+        exit "$status"
+    fi
+    [ -z "$restored" ] || bundle clean > /dev/null 2>&1
     # Downloads and what compilers left are of no use to the app.
     rm -rf "$place"/ruby/*/cache
     find "$place" \( -name '*.o' -o -name mkmf.log -o -name gem_make.out \) -path '*/ext*' -type f -delete
