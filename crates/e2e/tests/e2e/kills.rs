@@ -94,6 +94,11 @@ async fn wait_for_output(url: &str, words: &str) -> Result<()> {
     .await
 }
 
+/// Tests are begun again, and whoever waits for them learns how they end.
+pub(crate) fn during_tests() -> Result<()> {
+    run(story("kill-tests", crate::testpack::killed_and_interrupted))
+}
+
 /// A release command runs at most once, and its release ends one way or the other.
 pub(crate) fn during_a_release_command() -> Result<()> {
     run(story("kill-release", async |server| {

@@ -121,6 +121,7 @@ const SHARED: &[(&str, Shared)] = &[
     ("setups::a_push_follows_app_json", setups::a_push_follows_app_json),
     ("testpack::a_buildpack_with_test_compile_and_test", testpack::a_buildpack_with_test_compile_and_test),
     ("testpack::built_in_languages", testpack::built_in_languages),
+    ("testpack::ruby_and_php", testpack::ruby_and_php),
     ("registry::images_are_pushed_released_and_run", registry::images_are_pushed_released_and_run),
     ("registry::hostile_images_are_refused", registry::hostile_images_are_refused),
     ("registry::dockerfiles_are_built", registry::dockerfiles_are_built),
@@ -148,6 +149,7 @@ const ALONE: &[(&str, Alone)] = &[
     ("kills::during_a_setup", kills::during_a_setup),
     ("kills::during_a_scale_up", kills::during_a_scale_up),
     ("kills::during_a_tail", kills::during_a_tail),
+    ("kills::during_tests", kills::during_tests),
     ("kills::during_steady_traffic", kills::during_steady_traffic),
 ];
 

@@ -1,9 +1,10 @@
 //! Tests of apps: what is committed is built for them, they run, and nothing is released.
 
 use crate::run;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use e2e::{App, OtherHost, Output, Server, server};
-use std::process::Command;
+use std::io::{BufRead, BufReader, Lines, Read};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// `kigo ci:run` in the app's checkout.
 fn ci_run(app: &App<'_>, words: &[&str]) -> Result<Output> {
@@ -141,4 +142,162 @@ pub(crate) fn built_in_languages(server: &Server) -> Result<()> {
         errored.says("The app could not be compiled.")?.says_not("test command")?;
         nothing_is_released(&app, 2).await
     })
+}
+
+const RAKEFILE: &str = r#"task :test do
+  ruby "test/app_test.rb"
+end
+"#;
+const RUBY_TEST: &str = r#"require_relative "../app"
+
+body = Rack::MockRequest.new(App).get("/health").body
+abort "no health: #{body}" unless body.include?('"rack_env":"test"')
+puts "healthy: #{ENV["GREETING"].inspect}"
+"#;
+const PHP_TEST: &str = r#"<?php
+require __DIR__ . '/../vendor/autoload.php';
+$greeting = Greetings\Greeting::text('a test');
+echo "$greeting\n";
+exit(str_contains($greeting, 'Hello') ? 0 : 5);
+"#;
+
+/// The examples of Ruby and PHP with tests of their own.
+pub(crate) fn ruby_and_php(server: &Server) -> Result<()> {
+    run(async {
+        let app = App::example(server, "tested-ruby", "ruby-sinatra")?;
+        // It is not among the gems of the repository.
+        for (file, gone) in [
+            ("Gemfile", "\ngroup :test do\n  gem \"rack-test\"\nend\n"),
+            ("Gemfile.lock", "    rack-test (2.2.0)\n      rack (>= 1.3)\n"),
+            ("Gemfile.lock", "  rack-test\n"),
+        ] {
+            change(&app, file, gone, "")?;
+        }
+        app.write("Rakefile", RAKEFILE)?;
+        app.write("test/app_test.rb", RUBY_TEST)?;
+        app.commit("passes")?;
+        let passed = ci_run(&app, &["--env", "GREETING=hello"])?.ok()?;
+        passed.says("test command `bundle exec rake test`")?.says("healthy: \"hello\"")?;
+        change(&app, "app.rb", "rack_env: ", "environment: ")?;
+        app.commit("fails")?;
+        let failed = ci_run(&app, &[])?;
+        ensure!(failed.code == 1, "{failed:?}");
+        failed.says("no health")?.says("Using the gems of the last build")?;
+        nothing_is_released(&app, 2).await?;
+
+        let app = App::example(server, "tested-php", "php-slim")?;
+        let compile = "\"compile\": \"php bin/compile.php\"";
+        change(
+            &app,
+            "composer.json",
+            compile,
+            &format!("{compile},\n        \"test\": \"php tests/run.php\""),
+        )?;
+        app.write("tests/run.php", PHP_TEST)?;
+        app.commit("passes")?;
+        let passed = ci_run(&app, &[])?.ok()?;
+        passed.says("test command `composer test`")?.says("Hello from PHP in a test")?;
+        change(&app, "src/Greeting.php", "Hello", "Goodbye")?;
+        app.commit("fails")?;
+        let failed = ci_run(&app, &[])?;
+        ensure!(failed.code == 5, "{failed:?}");
+        failed.says("Goodbye from PHP in a test")?;
+        nothing_is_released(&app, 2).await
+    })
+}
+
+/// Replaces words in a file of the checkout, which must be there.
+fn change(app: &App<'_>, file: &str, old: &str, new: &str) -> Result<()> {
+    let text = std::fs::read_to_string(app.checkout.join(file))?;
+    ensure!(text.contains(old), "{file} has no {old:?}: {text}");
+    app.write(file, &text.replacen(old, new, 1))
+}
+
+/// The status of the app's newest tests.
+async fn status(app: &App<'_>) -> Result<String> {
+    let (_, list) = app.server.api("GET", &format!("/apps/{}/test-builds", app.name), None).await?;
+    let newest = list.as_array().and_then(|list| list.iter().max_by_key(|one| one["created_at"].as_str()));
+    Ok(newest.and_then(|one| one["status"].as_str()).unwrap_or_default().to_owned())
+}
+
+/// The server is killed while tests run: the next one begins them again, and whoever waits for them gets
+/// their status. Ctrl-C cancels them.
+pub(crate) async fn killed_and_interrupted(server: &Server) -> Result<()> {
+    let app = App::create(server, "tested")?;
+    app.write("package.json", r#"{"name":"t","version":"1.0.0","scripts":{"start":"node web.js"}}"#)?;
+    app.write("slow.sh", "echo 'tests begin'\nsleep \"$SECONDS_OF_TESTS\"\necho 'tests end'\nexit 7\n")?;
+    app.write("app.json", r#"{"environments": {"test": {"scripts": {"test": "bash slow.sh"}}}}"#)?;
+    app.commit("slow")?;
+    let begin = |seconds: &str| -> Result<Watched> {
+        let mut command = Command::new(server::kigo()?);
+        command.args(["ci:run", "--app", &app.name, "--env", &format!("SECONDS_OF_TESTS={seconds}")]);
+        command.current_dir(&app.checkout).envs(server.client_env()?).env("KIGO_API_KEY", server::TOKEN);
+        Watched::start(command)
+    };
+
+    let mut killed = begin("5")?;
+    killed.says("tests begin")?;
+    server.kill_and_restart().await?;
+    let ended = killed.ended()?;
+    ensure!(ended.code == 7, "the status of the tests: {ended:?}");
+    ensure!(ended.stdout.contains("tests end"), "{ended:?}");
+    ensure!(status(&app).await? == "failed");
+
+    let mut interrupted = begin("3600")?;
+    interrupted.says("tests begin")?;
+    interrupted.interrupt()?;
+    let ended = interrupted.ended()?;
+    ensure!(ended.code == 130, "{ended:?}");
+    e2e::until("the tests to be cancelled", async || match status(&app).await {
+        Ok(status) if status == "cancelled" => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await?;
+    nothing_is_released(&app, 2).await
+}
+
+/// A command of which the output is read as it comes.
+struct Watched {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    stdout: String,
+}
+
+impl Watched {
+    fn start(mut command: Command) -> Result<Self> {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let stdout = child.stdout.take().context("its output is not read")?;
+        Ok(Self { child, lines: BufReader::new(stdout).lines(), stdout: String::new() })
+    }
+
+    /// Waits until it prints a line with these words.
+    fn says(&mut self, words: &str) -> Result<()> {
+        for line in &mut self.lines {
+            let line = line?;
+            self.stdout.push_str(&line);
+            self.stdout.push('\n');
+            if line.contains(words) {
+                return Ok(());
+            }
+        }
+        bail!("it never said {words:?}: {}", self.stdout)
+    }
+
+    /// What a terminal sends for Ctrl-C.
+    fn interrupt(&self) -> Result<()> {
+        Output::of(Command::new("kill").args(["-INT", &self.child.id().to_string()]))?.ok().map(drop)
+    }
+
+    fn ended(mut self) -> Result<Output> {
+        for line in self.lines {
+            self.stdout.push_str(&line?);
+            self.stdout.push('\n');
+        }
+        let mut stderr = String::new();
+        if let Some(mut end) = self.child.stderr.take() {
+            end.read_to_string(&mut stderr)?;
+        }
+        let code = self.child.wait()?.code().unwrap_or(-1);
+        Ok(Output { command: "kigo ci:run".into(), code, stdout: self.stdout, stderr })
+    }
 }
