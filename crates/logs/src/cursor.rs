@@ -103,7 +103,9 @@ impl Cursor {
         {
             self.next = LineId(id.0 + 1);
             self.reached = Some(line.time);
-            if self.query.matches(&line) {
+            // Where all that is wanted was dropped, what is there begins behind it.
+            let is_within = self.end.is_none_or(|end| id <= end);
+            if is_within && self.query.matches(&line) {
                 let length = line.message.len() + OVERHEAD;
                 lines.push(TailLine { id, line });
                 return length;
