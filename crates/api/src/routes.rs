@@ -165,6 +165,8 @@ fn addon_routes() -> Router<Api> {
             get(addons::info_of_app).patch(addons::update).delete(addons::delete),
         )
         .route("/addons/{addon}/config", get(partners::config).patch(partners::set_config))
+        .route("/addons/{addon}/log-drains", get(log_drains::list_of_addon))
+        .route("/addons/{addon}/log-drains/{drain}", put(log_drains::update))
         .route("/addons/{addon}/actions/provision", post(partners::provision))
         .route("/addons/{addon}/actions/deprovision", post(partners::deprovision))
         .route("/addons/{addon}/sso", get(sso::info))

@@ -303,7 +303,7 @@ async fn one_that_needs_time_is_there_when_its_partner_says_so_or_never() {
 #[tokio::test]
 async fn the_log_goes_to_the_partner_and_no_longer_than_the_add_on_lives() {
     let world = World::new().await;
-    registered(&world).await;
+    let secret = registered(&world).await;
     let app = world.create_app().await;
     let addon = order(&world, &app).await;
     made(&world, &addon, "r-1", false).await;
@@ -316,10 +316,56 @@ async fn the_log_goes_to_the_partner_and_no_longer_than_the_add_on_lives() {
     let path = format!("/apps/{app}/log-drains/{}", drain[0]["id"].as_str().unwrap());
     let refused = world.request("DELETE", &path, Value::Null).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.body);
+    let own = world.request("GET", &format!("/addons/{}/log-drains", addon.addon.name), Value::Null).await;
+    assert_eq!((own.status, &own.body), (StatusCode::OK, &drain));
+
+    let access = token(&world, &addon, &secret).await.body["access_token"].as_str().unwrap().to_owned();
+    let list = as_partner(&world, &access, "GET", "/addons/r-1/log-drains", Value::Null).await;
+    assert_eq!((list.status, &list.body), (StatusCode::OK, &drain));
+    let put = async |token: &str, identity: &str, url: &str| {
+        let path = format!("/addons/r-1/log-drains/{identity}");
+        as_partner(&world, token, "PUT", &path, json!({ "url": url })).await
+    };
+    let (id, drain_token) = (drain[0]["id"].as_str().unwrap(), drain[0]["token"].as_str().unwrap());
+    for (identity, url) in [(id, "https://memo.test/2"), (drain_token, "syslog+tls://memo.test:6514")] {
+        let moved = put(&access, identity, url).await;
+        assert_eq!((moved.status, &moved.body["url"]), (StatusCode::OK, &json!(url)), "{}", moved.body);
+        assert_eq!((&moved.body["id"], &moved.body["token"]), (&drain[0]["id"], &drain[0]["token"]));
+        assert_eq!(drains().await[0]["url"], url);
+    }
+    for (token, identity, url, status) in [
+        (&access, id, "gopher://x", StatusCode::UNPROCESSABLE_ENTITY),
+        (&access, "d.1", "https://memo.test/3", StatusCode::NOT_FOUND),
+        (&world.token, id, "https://memo.test/3", StatusCode::FORBIDDEN),
+    ] {
+        let refused = put(token, identity, url).await;
+        assert_eq!(refused.status, status, "{identity} {url} {}", refused.body);
+    }
     let gone =
         world.request("DELETE", &format!("/apps/{app}/addons/{}", addon.addon.name), Value::Null).await;
     assert_eq!(gone.status, StatusCode::OK, "{}", gone.body);
     assert_eq!(drains().await, json!([]));
+}
+
+#[tokio::test]
+async fn a_partner_that_makes_its_add_on_later_names_its_drain_by_the_token_of_the_order() {
+    let world = World::new().await;
+    let secret = registered(&world).await;
+    let app = world.create_app().await;
+    let addon = order(&world, &app).await;
+    let access = token(&world, &addon, &secret).await.body["access_token"].as_str().unwrap().to_owned();
+    let drain_token = {
+        let mut tx = world.ops.store().read().await.unwrap();
+        store::resources::by_addon(&mut tx, addon.addon.id).await.unwrap().unwrap().drain_token
+    };
+    let path = format!("/addons/{}/log-drains/{drain_token}", addon.addon.id);
+    let body = json!({ "url": "https://memo.test/logs" });
+    for _ in 0..2 {
+        let put = as_partner(&world, &access, "PUT", &path, body.clone()).await;
+        assert_eq!((put.status, &put.body["token"]), (StatusCode::OK, &json!(drain_token)), "{}", put.body);
+    }
+    let drains = world.request("GET", &format!("/apps/{app}/log-drains"), Value::Null).await.body;
+    assert_eq!(drains.as_array().map(Vec::len), Some(1), "{drains}");
 }
 
 #[tokio::test]

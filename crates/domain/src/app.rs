@@ -2,6 +2,7 @@
 
 use crate::{AccountId, AddonId, AppId, AppName, CollaboratorId, DomainId, DrainId, ReleaseId};
 use jiff::Timestamp;
+use std::fmt;
 
 /// An app.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,11 +48,12 @@ pub struct Domain {
     pub updated_at: Timestamp,
 }
 
-/// A place to which an app's log lines are to be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A place to which an app's log lines are sent.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Drain {
     pub id: DrainId,
     pub app: AppId,
+    /// A secret: it often holds a password.
     pub url: String,
     /// `d.<uuid>`, which names the drain to its receiver.
     pub token: String,
@@ -59,6 +61,12 @@ pub struct Drain {
     pub addon: Option<AddonId>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+impl fmt::Debug for Drain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Drain").field("id", &self.id).field("app", &self.app).finish_non_exhaustive()
+    }
 }
 
 /// A person's place on an app; the owner has one too.

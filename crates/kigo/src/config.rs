@@ -81,6 +81,9 @@ pub(crate) struct ServerArgs {
     /// Inner networks that alerts may be posted to [default: none]
     #[arg(long, env = "KIGO_ALERT_NETWORKS", value_name = "CIDR", value_delimiter = ',')]
     pub(crate) alert_networks: Vec<IpNet>,
+    /// Inner networks that log drains may lie in [default: none]
+    #[arg(long, env = "KIGO_DRAIN_NETWORKS", value_name = "CIDR", value_delimiter = ',')]
+    pub(crate) drain_networks: Vec<IpNet>,
     /// The mail server for alerts, as smtps://user:password@host [default: none]
     #[arg(long, env = "KIGO_MAIL_SERVER", value_name = "URL", hide_env_values = true)]
     pub(crate) mail_server: Option<String>,
@@ -149,12 +152,19 @@ struct File {
     registry: FileRegistry,
     backups: FileBackups,
     alerts: FileAlerts,
+    drains: FileDrains,
     mail: FileMail,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct FileAlerts {
+    networks: Vec<IpNet>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileDrains {
     networks: Vec<IpNet>,
 }
 
@@ -271,6 +281,8 @@ pub(crate) struct Config {
     pub(crate) source_networks: Vec<IpNet>,
     /// See [`reconcile::Settings::alert_networks`].
     pub(crate) alert_networks: Vec<IpNet>,
+    /// See [`reconcile::Settings::drain_networks`].
+    pub(crate) drain_networks: Vec<IpNet>,
     pub(crate) mail: Option<reconcile::Mail>,
     pub(crate) local_buildpacks: Option<PathBuf>,
     /// See [`reconcile::Shelf::in_store`].
@@ -353,6 +365,11 @@ impl Config {
                 file.alerts.networks
             } else {
                 args.alert_networks.clone()
+            },
+            drain_networks: if args.drain_networks.is_empty() {
+                file.drains.networks
+            } else {
+                args.drain_networks.clone()
             },
             mail: mail(
                 args.mail_server.clone().or(file.mail.server),

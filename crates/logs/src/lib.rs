@@ -6,7 +6,9 @@
 //! drops and says so in the stream), use the database, and keep lines in memory for slow readers.
 
 mod app;
+mod cursor;
 mod queue;
+mod reader;
 mod record;
 mod segment;
 pub mod session;
@@ -14,6 +16,7 @@ mod tail;
 mod writer;
 
 pub use queue::overflow_line;
+pub use reader::{Portion, Reader, Start};
 pub use tail::{Found, Query, Tail, TailLine};
 
 use app::{AppLog, Command, Reply};
@@ -174,6 +177,13 @@ impl Logs {
             Some(log) => tail::start(log, query, self.shared.config.tail_lag),
             None => Tail::new(tokio::sync::mpsc::channel(1).1),
         }
+    }
+
+    /// Reads an app's log at the reader's own pace: nothing is read ahead, and a reader can be as far behind
+    /// as the log is kept.
+    pub async fn reader(&self, app: AppId, start: Start) -> Result<Reader, Error> {
+        let log = self.app(app).ok_or(Error::Removed)?;
+        reader::open(log, start).await
     }
 
     /// Looks through an app's log, from behind `query.after` up to `until`, or to what is there now: the first

@@ -4,13 +4,10 @@
 //! One that is too slow is moved ahead and told how much it missed (L11).
 
 use crate::app::{AppLog, Command};
-use crate::record::{Record, Stored};
-use crate::segment::{self, SegmentReader};
+use crate::cursor::{Cursor, blocking};
 use crate::{Error, LineId};
 use domain::{LogLine, LogQuery};
 use jiff::Timestamp;
-use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -116,7 +113,7 @@ async fn run(
         }
         let (back, lines, end) = blocking(move || {
             let mut cursor = cursor;
-            let (lines, end) = cursor.read(BATCH_LINES)?;
+            let (lines, end) = cursor.read(BATCH_LINES, usize::MAX)?;
             Ok((cursor, lines, end))
         })
         .await?;
@@ -170,7 +167,7 @@ pub(crate) async fn search(
         let mut cursor = Cursor::open(dir, Query { after: Some(after), follow: false, ..query }, Some(end))?;
         let mut found = Found::default();
         loop {
-            let (lines, ended) = cursor.read(BATCH_LINES)?;
+            let (lines, ended) = cursor.read(BATCH_LINES, usize::MAX)?;
             found.count += lines.len() as u64;
             let room = limit.saturating_sub(found.lines.len());
             found.lines.extend(lines.into_iter().take(room));
@@ -181,157 +178,6 @@ pub(crate) async fn search(
         }
     })
     .await
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T, Error> {
-    let joined = tokio::task::spawn_blocking(work).await;
-    joined.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(Error::Read)
-}
-
-/// A place in an app's segments.
-struct Cursor {
-    dir: PathBuf,
-    query: Query,
-    /// The first line that was not looked at yet.
-    next: LineId,
-    /// The last line that is to be looked at.
-    end: Option<LineId>,
-    /// When the last line that was looked at was written.
-    reached: Option<Timestamp>,
-    /// The segment being read; `None` before the first and after a jump.
-    open: Option<(u64, SegmentReader)>,
-}
-
-impl Cursor {
-    fn open(dir: PathBuf, query: Query, end: Option<LineId>) -> io::Result<Self> {
-        let next = match query.after {
-            Some(LineId(after)) => LineId(after.saturating_add(1)),
-            None => newest_matching(&dir, &query, end)?,
-        };
-        Ok(Self { dir, query, next, end, reached: None, open: None })
-    }
-
-    /// Goes on at `id`; tells how many lines that leaves out.
-    fn skip_to(&mut self, id: LineId) -> u64 {
-        let missed = id.0.saturating_sub(self.next.0);
-        self.next = id;
-        self.open = None;
-        missed
-    }
-
-    /// Up to `limit` matching lines, and whether the end of what is there was reached.
-    fn read(&mut self, limit: usize) -> io::Result<(Vec<TailLine>, bool)> {
-        let mut lines = Vec::new();
-        loop {
-            if self.has_ended() {
-                return Ok((lines, true));
-            }
-            let Some((current, mut reader)) = self.take_reader()? else {
-                return Ok((lines, true));
-            };
-            // Looked up before reading: a segment with a successor does not grow any more.
-            let successor = segment::list(&self.dir)?.into_iter().find(|first| *first > current);
-            reader.read(|record| {
-                self.look_at(record, &mut lines);
-                lines.len() < limit && !self.has_ended()
-            })?;
-            if lines.len() >= limit {
-                self.open = Some((current, reader));
-                return Ok((lines, false));
-            }
-            let Some(successor) = successor else {
-                self.open = Some((current, reader));
-                return Ok((lines, true));
-            };
-            // Damage in the middle, if any, ends this segment only.
-            self.next = self.next.max(LineId(successor));
-            self.open = None;
-        }
-    }
-
-    /// Whether the last line that is wanted was looked at.
-    fn has_ended(&self) -> bool {
-        self.end.is_some_and(|end| self.next > end)
-    }
-
-    fn look_at(&mut self, record: Record, lines: &mut Vec<TailLine>) {
-        if let Record::Line(Stored { id, line, .. }) = record
-            && id >= self.next
-        {
-            self.next = LineId(id.0 + 1);
-            self.reached = Some(line.time);
-            if self.query.matches(&line) {
-                lines.push(TailLine { id, line });
-            }
-        }
-    }
-
-    fn take_reader(&mut self) -> io::Result<Option<(u64, SegmentReader)>> {
-        if let Some(open) = self.open.take() {
-            return Ok(Some(open));
-        }
-        // A segment can go between the listing and the opening; the next one is it then.
-        loop {
-            let Some(first) = segment::holding(&segment::list(&self.dir)?, self.next) else {
-                return Ok(None);
-            };
-            match SegmentReader::open(&self.dir, first) {
-                Ok(reader) => return Ok(Some((first, reader))),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-}
-
-/// Where the newest `query.lines` matching lines up to `limit` begin.
-fn newest_matching(dir: &std::path::Path, query: &Query, limit: Option<LineId>) -> io::Result<LineId> {
-    let segments = segment::list(dir)?;
-    let mut missing = query.lines;
-    let mut end = None;
-    let mut start = None;
-    for first in segments.iter().rev() {
-        if missing == 0 && end.is_some() {
-            break;
-        }
-        let mut ids = std::collections::VecDeque::new();
-        let mut last = first.saturating_sub(1);
-        let mut oldest = None;
-        let mut reader = match SegmentReader::open(dir, *first) {
-            Ok(reader) => reader,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => break,
-            Err(error) => return Err(error),
-        };
-        reader.read(|record| {
-            if let Record::Line(stored) = record {
-                if limit.is_some_and(|limit| stored.id > limit) {
-                    return false;
-                }
-                last = stored.id.0;
-                oldest.get_or_insert(stored.line.time);
-                if missing > 0 && query.matches(&stored.line) {
-                    if ids.len() == missing {
-                        ids.pop_front();
-                    }
-                    ids.push_back(stored.id);
-                }
-            }
-            true
-        })?;
-        end.get_or_insert(LineId(last + 1));
-        missing -= ids.len();
-        start = ids.front().copied().or(start);
-        // Times go up but for a little; what is an hour older than wanted has nothing before it that is.
-        let hour = jiff::SignedDuration::from_hours(1);
-        if let (Some(since), Some(oldest)) = (query.since, oldest)
-            && since.duration_since(oldest) > hour
-        {
-            break;
-        }
-    }
-    Ok(start.or(end).unwrap_or(LineId(1)))
 }
 
 #[cfg(test)]

@@ -249,6 +249,19 @@ async fn a_search_goes_from_line_to_line() {
 }
 
 #[tokio::test]
+async fn a_search_of_what_was_dropped_finds_nothing() {
+    let (_dir, logs) = logs(|config| (config.segment_bytes, config.app_bytes) = (300, 1000));
+    let app = AppId::new();
+    for n in 1..=100 {
+        logs.append(app, line("web.1", n));
+        logs.head(app).await.unwrap();
+    }
+    let all = Query { after: Some(LineId(0)), ..Query::default() };
+    let found = logs.search(app, all, Some(LineId(5)), 100).await.unwrap();
+    assert_eq!((found.count, found.last), (0, LineId(5)));
+}
+
+#[tokio::test]
 async fn times_bound_what_is_read() {
     let (_dir, logs) = logs(|config| config.segment_bytes = 300);
     let app = AppId::new();

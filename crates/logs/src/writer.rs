@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 /// After a write that was cut short, ids go on behind a gap: a reader may have seen ids whose
 /// records the machine lost, and must not take later lines for those.
-const ID_GAP: u64 = 1_000_000;
+pub(crate) const ID_GAP: u64 = 1_000_000;
 
 /// The write end of an app's log.
 pub(crate) struct Writer {

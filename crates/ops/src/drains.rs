@@ -1,8 +1,9 @@
-//! Log drains. Rows only: nothing is sent to them yet.
+//! Log drains: where apps' logs are sent to. A loop sends; here they are added and removed.
 
 use crate::access::{self, Role};
-use crate::{Actor, AppRef, Error, Ops, Permission, Result};
-use domain::{AddonId, Drain, DrainId};
+use crate::{Actor, AppRef, Error, Ops, Permission, Result, addons};
+use domain::{Addon, AddonId, Drain, DrainId};
+use store::Tx;
 use url::Url;
 
 /// A drain with the app it belongs to.
@@ -32,6 +33,21 @@ pub async fn list(ops: &Ops, actor: &Actor, app: &str) -> Result<Vec<DrainInfo>>
         list.push(DrainInfo { drain, app: (&app).into(), addon });
     }
     Ok(list)
+}
+
+/// Those that go with an add-on.
+pub async fn of_addon(ops: &Ops, actor: &Actor, addon: &str) -> Result<Vec<DrainInfo>> {
+    let mut tx = ops.store().read().await?;
+    let addon = addons::find(&mut tx, actor, addon, Permission::ReadProtected).await?;
+    described(&mut tx, &addon).await
+}
+
+/// An add-on's drains, for whoever may see them.
+pub(crate) async fn described(tx: &mut Tx, addon: &Addon) -> Result<Vec<DrainInfo>> {
+    let app = store::apps::by_id(tx, addon.app).await?.ok_or_else(|| Error::not_found("app"))?;
+    let named = Some((addon.id, addon.name.clone()));
+    let drains = store::drains::of_addon(tx, addon.id).await?.into_iter();
+    Ok(drains.map(|drain| DrainInfo { drain, app: (&app).into(), addon: named.clone() }).collect())
 }
 
 /// One drain by id, address or token.
@@ -86,7 +102,8 @@ pub async fn destroy(ops: &Ops, actor: &Actor, app: &str, identity: &str) -> Res
     Ok(DrainInfo { drain, app: (&app).into(), addon: None })
 }
 
-fn is(drain: &Drain, identity: &str) -> bool {
+/// Whether that is a drain's id, address or token.
+pub(crate) fn is(drain: &Drain, identity: &str) -> bool {
     drain.id.to_string() == identity || drain.url == identity || drain.token == identity
 }
 

@@ -6,6 +6,7 @@
 
 mod caller;
 mod change;
+mod drains;
 mod offers;
 mod progress;
 mod register;
@@ -17,6 +18,7 @@ pub use caller::{
 };
 pub(crate) use change::change;
 pub use change::plan_settled;
+pub use drains::{drains, set_drain};
 pub(crate) use offers::Offers;
 pub use offers::load;
 pub use progress::{Task, changed, given_back, ordered, refused, stays, task};

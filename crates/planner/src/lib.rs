@@ -7,6 +7,7 @@
 pub mod addons;
 pub mod archives;
 pub mod builds;
+pub mod drains;
 pub mod dynos;
 pub mod papertrail;
 pub mod partners;

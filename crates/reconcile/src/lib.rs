@@ -11,6 +11,7 @@ mod bases;
 mod builder_seam;
 mod builds;
 mod collect;
+mod drains;
 mod driver;
 mod dynos;
 mod error;
@@ -85,6 +86,7 @@ pub struct Settings {
     pub archives: planner::archives::Settings,
     pub partners: planner::partners::Settings,
     pub webhooks: planner::webhooks::Settings,
+    pub drains: planner::drains::Settings,
     /// How long a partner may take to answer (Heroku's figure).
     pub partner_patience: Duration,
     /// Bytes that a dyno may write to its own file system.
@@ -103,6 +105,8 @@ pub struct Settings {
     pub source_networks: Vec<IpNet>,
     /// What of the server's own network alerts may be posted to.
     pub alert_networks: Vec<IpNet>,
+    /// What of the server's own network log drains may lie in.
+    pub drain_networks: Vec<IpNet>,
     /// Where alerts by e-mail are handed in.
     pub mail: Option<Mail>,
     /// Slugs of older releases than so many of an app's newest are given up.
@@ -127,6 +131,7 @@ impl Settings {
             archives: planner::archives::Settings::default(),
             partners: planner::partners::Settings::default(),
             webhooks: planner::webhooks::Settings::default(),
+            drains: planner::drains::Settings::default(),
             partner_patience: Duration::from_secs(25),
             dyno_disk: 4 << 30,
             max_builds: 2,
@@ -135,6 +140,7 @@ impl Settings {
             setup_rest: Duration::from_secs(1),
             source_networks: Vec::new(),
             alert_networks: Vec::new(),
+            drain_networks: Vec::new(),
             mail: None,
             kept_releases: 20,
             kept_builds: 50,
@@ -375,6 +381,10 @@ impl Starter {
             rested: tokio::time::Instant::now(),
         };
         self.start(telling, nudge);
+
+        let nudge = self.nudged_by(&[Table::Drains]);
+        let (shutdown, children) = (self.shutdown.clone(), self.children.clone());
+        self.start(drains::Drains::new(ops.clone(), logs.clone(), settings, shutdown, children), nudge);
 
         let nudge = self.nudged_by(&[Table::Papertrail, Table::Addons]);
         let alerts = alerts::Alerts { ops: ops.clone(), logs: logs.clone(), settings: settings.clone() };

@@ -29,6 +29,17 @@ pub(crate) struct Reach {
     allowed: Arc<[IpNet]>,
 }
 
+/// A host has no address that may be reached.
+#[derive(Debug, thiserror::Error)]
+#[error("no address that may be used")]
+struct OwnNetwork;
+
+/// Whether that is what an error is about.
+pub(crate) fn is_own_network(error: &io::Error) -> bool {
+    let Some(inner) = error.get_ref() else { return false };
+    inner.is::<OwnNetwork>()
+}
+
 impl Reach {
     pub(crate) fn new(allowed: &[IpNet]) -> Self {
         Self { allowed: allowed.into() }
@@ -45,6 +56,16 @@ impl Reach {
             Ok(mut found) => found.all(|found| self.admits_address(found.ip())),
             Err(_) => true,
         }
+    }
+
+    /// The addresses of a host, as far as they may be reached. At least one.
+    pub(crate) async fn addresses(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        let found = tokio::net::lookup_host((host.trim_matches(['[', ']']), port)).await?;
+        let admitted: Vec<_> = found.filter(|found| self.admits_address(found.ip())).collect();
+        if admitted.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, OwnNetwork));
+        }
+        Ok(admitted)
     }
 
     fn admits_address(&self, address: IpAddr) -> bool {
@@ -149,7 +170,7 @@ impl reqwest::dns::Resolve for Resolver {
             let admitted: Vec<SocketAddr> =
                 found.filter(|address| is_proxy || reach.admits_address(address.ip())).collect();
             if admitted.is_empty() {
-                return Err(io::Error::other("no address that may be used").into());
+                return Err(OwnNetwork.into());
             }
             Ok(Box::new(admitted.into_iter()) as reqwest::dns::Addrs)
         })

@@ -3,7 +3,7 @@
 use crate::row::{Columns, micros, text_of};
 use crate::seal::{Place, open, seal};
 use crate::{Result, StoreError, Table, Tx, Write};
-use domain::{AppId, Drain, DrainId};
+use domain::{AddonId, AppId, Drain, DrainId};
 use sqlx::sqlite::SqliteRow;
 
 fn place(row: &str) -> Place<'_> {
@@ -46,6 +46,20 @@ pub async fn insert(write: &mut Write, drain: &Drain) -> Result<()> {
     Ok(())
 }
 
+/// Writes the address anew.
+pub async fn update(write: &mut Write, drain: &Drain) -> Result<()> {
+    write.touch(Table::Drains);
+    let id = drain.id.to_string();
+    let sealed = seal(&write.keys(), place(&id), drain.url.as_bytes())?;
+    sqlx::query("UPDATE drains SET sealed_url = $2, updated_at = $3 WHERE id = $1")
+        .bind(&id)
+        .bind(sealed)
+        .bind(micros(drain.updated_at))
+        .execute(write.sql())
+        .await?;
+    Ok(())
+}
+
 /// Removes one.
 pub async fn delete(write: &mut Write, id: DrainId) -> Result<()> {
     write.touch(Table::Drains);
@@ -57,6 +71,21 @@ pub async fn delete(write: &mut Write, id: DrainId) -> Result<()> {
 pub async fn list(tx: &mut Tx, app: AppId) -> Result<Vec<Drain>> {
     let rows = sqlx::query("SELECT * FROM drains WHERE app_id = $1 ORDER BY created_at, id")
         .bind(app.to_string())
+        .fetch_all(tx.sql())
+        .await?;
+    rows.iter().map(|row| drain(tx, row)).collect()
+}
+
+/// All there are.
+pub async fn all(tx: &mut Tx) -> Result<Vec<Drain>> {
+    let rows = sqlx::query("SELECT * FROM drains ORDER BY created_at, id").fetch_all(tx.sql()).await?;
+    rows.iter().map(|row| drain(tx, row)).collect()
+}
+
+/// An add-on's, oldest first.
+pub async fn of_addon(tx: &mut Tx, addon: AddonId) -> Result<Vec<Drain>> {
+    let rows = sqlx::query("SELECT * FROM drains WHERE addon_id = $1 ORDER BY created_at, id")
+        .bind(addon.to_string())
         .fetch_all(tx.sql())
         .await?;
     rows.iter().map(|row| drain(tx, row)).collect()

@@ -1,4 +1,4 @@
-//! Log drains: `/apps/{app}/log-drains`.
+//! Log drains: `/apps/{app}/log-drains`, `/addons/{addon}/log-drains`.
 
 use crate::{AppRef, Time};
 use serde::{Deserialize, Serialize};
@@ -21,5 +21,11 @@ pub struct LogDrain {
 /// Body of `POST /apps/{app}/log-drains`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Create {
+    pub url: String,
+}
+
+/// Body of `PUT /addons/{addon}/log-drains/{drain}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Update {
     pub url: String,
 }

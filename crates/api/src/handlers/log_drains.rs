@@ -1,13 +1,12 @@
-//! Log drains: `/apps/{app}/log-drains`.
+//! Log drains: `/apps/{app}/log-drains`, and of add-ons `/addons/{addon}/log-drains`.
 
-use crate::extract::{Body, Login};
+use crate::extract::{Body, Login, PartnerLogin, Who};
 use crate::ranges::{Page, Range};
 use crate::{Api, ApiError, present};
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::response::IntoResponse;
 use http::StatusCode;
-use wire::log_drain::{Create, LogDrain};
+use wire::log_drain::{Create, LogDrain, Update};
 
 /// `GET /apps/{app}/log-drains`
 pub(crate) async fn list(
@@ -31,19 +30,15 @@ pub(crate) async fn info(
     Ok(Json(present::log_drain(&info)))
 }
 
-/// What the official CLI prints beside "Successfully added drain".
-const WARNING: [(&str, &str); 1] =
-    [("x-heroku-warning", "Kigo keeps log drains, but does not send anything to them yet.")];
-
 /// `POST /apps/{app}/log-drains`
 pub(crate) async fn create(
     State(api): State<Api>,
     Login(actor): Login,
     Path(app): Path<String>,
     Body(body): Body<Create>,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<(StatusCode, Json<LogDrain>), ApiError> {
     let info = ops::drains::create(api.ops(), &actor, &app, &body.url).await?;
-    Ok((StatusCode::CREATED, WARNING, Json(present::log_drain(&info))))
+    Ok((StatusCode::CREATED, Json(present::log_drain(&info))))
 }
 
 /// `DELETE /apps/{app}/log-drains/{drain}`
@@ -53,5 +48,31 @@ pub(crate) async fn delete(
     Path((app, drain)): Path<(String, String)>,
 ) -> Result<Json<LogDrain>, ApiError> {
     let info = ops::drains::destroy(api.ops(), &actor, &app, &drain).await?;
+    Ok(Json(present::log_drain(&info)))
+}
+
+/// `GET /addons/{addon}/log-drains`
+pub(crate) async fn list_of_addon(
+    State(api): State<Api>,
+    who: Who,
+    Path(addon): Path<String>,
+    range: Range,
+) -> Result<Page, ApiError> {
+    let list = match who {
+        Who::User(actor) => ops::drains::of_addon(api.ops(), &actor, &addon).await?,
+        Who::Partner(caller) => ops::partners::drains(api.ops(), &caller, &addon).await?,
+    };
+    let list: Vec<_> = list.iter().map(present::log_drain).collect();
+    Page::select(&range, &["id", "token"], &list)
+}
+
+/// `PUT /addons/{addon}/log-drains/{drain}`, by id, address or token.
+pub(crate) async fn update(
+    State(api): State<Api>,
+    PartnerLogin(caller): PartnerLogin,
+    Path((addon, drain)): Path<(String, String)>,
+    Body(body): Body<Update>,
+) -> Result<Json<LogDrain>, ApiError> {
+    let info = ops::partners::set_drain(api.ops(), &caller, &addon, &drain, body.url).await?;
     Ok(Json(present::log_drain(&info)))
 }

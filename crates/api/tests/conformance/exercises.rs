@@ -254,6 +254,7 @@ async fn partners(walk: &mut Walk, app: &str) -> (String, String) {
         "id": "memo",
         "api": {
             "config_vars": ["MEMO_URL"], "password": "geheim-1234", "sso_salt": "salz-1234", "version": "3",
+            "requires": ["syslog_drain"],
             "production": { "base_url": "https://memo.test/r", "sso_url": "https://memo.test/sso" },
         },
     });
@@ -270,6 +271,7 @@ async fn partners(walk: &mut Walk, app: &str) -> (String, String) {
                 let given = addons::partner::Given {
                     id: Some("r1".into()),
                     config,
+                    log_drain_url: Some("https://memo.test/logs".into()),
                     later: true,
                     ..Default::default()
                 };
@@ -291,6 +293,9 @@ async fn partners(walk: &mut Walk, app: &str) -> (String, String) {
     walk.call_as(&token, "add-on-config", "List", &at("config"), Value::Null).await;
     let update = json!({ "config": [{ "name": "MEMO_URL", "value": "memo://2" }] });
     walk.call_as(&token, "add-on-config", "Update", &at("config"), update).await;
+    let drains = walk.call_as(&token, "log-drain", "List By Add-on", &at("log-drains"), Value::Null).await;
+    let drain = path(&at("log-drains/"), &drains[0], "token");
+    walk.call_as(&token, "log-drain", "Update", &drain, json!({ "url": "https://memo.test/2" })).await;
     walk.call("add-on-sso", "Add-on SSO", &at("sso"), Value::Null).await;
     let of_app = format!("/apps/{app}/addons/{addon}/sso");
     walk.call("add-on-sso", "Add-on SSO by App", &of_app, Value::Null).await;

@@ -14,7 +14,6 @@ pub(crate) struct Args {
 pub(crate) async fn run(context: &Context<'_>, args: Args) -> Result<Ending> {
     let app = args.app.resolve(context)?;
     let drain = context.client()?.drain_add(&app, &args.url).await?;
-    context.printer.warn("Kigo keeps log drains, but does not send anything to them yet.");
     context.printer.line(format!("Successfully added drain {}", drain.url))?;
     Ok(Ending::Done)
 }

@@ -105,7 +105,7 @@ pub(crate) fn commands_around_the_app(server: &Server) -> Result<()> {
             ("domains:add www.around.example.com", "DNS Target around-app.localhost"),
             ("domains", "www.around.example.com"),
             ("domains:remove www.around.example.com", "done"),
-            ("drains:add https://logs.example.com/in", "Warning: Kigo keeps log drains"),
+            ("drains:add https://logs.example.com/in", "Successfully added drain"),
             ("drains", "https://logs.example.com/in (d."),
             ("drains:remove https://logs.example.com/in", "Successfully removed drain"),
             ("labs:enable runtime-dyno-metadata", "done"),

@@ -12,6 +12,7 @@ mod cnb;
 mod commands;
 mod continuity;
 mod deploys;
+mod drains;
 mod failures;
 mod hostile_builds;
 mod isolation;
@@ -142,6 +143,7 @@ const ALONE: &[(&str, Alone)] = &[
     ("partners::killed_while_a_partner_is_asked", partners::killed_while_a_partner_is_asked),
     ("webhooks::what_happens_is_told", webhooks::what_happens_is_told),
     ("webhooks::told_by_the_next_server", webhooks::told_by_the_next_server),
+    ("drains::what_an_app_says_is_sent_on", drains::what_an_app_says_is_sent_on),
     ("scheduler::no_due_time_runs_twice", scheduler::no_due_time_runs_twice),
     ("papertrail::alerts_are_sent_once", papertrail::alerts_are_sent_once),
     ("kills::during_a_build", kills::during_a_build),

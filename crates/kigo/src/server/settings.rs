@@ -103,6 +103,7 @@ pub(super) fn loop_settings(config: &Config, endpoints: &Endpoints, shelf: Shelf
         max_builds: config.build_concurrency,
         source_networks: config.source_networks.clone(),
         alert_networks: config.alert_networks.clone(),
+        drain_networks: config.drain_networks.clone(),
         mail: config.mail.clone(),
         app_url: format!("{}/", endpoints.app_url),
         ..usual

@@ -165,7 +165,7 @@ fn may_see(caller: &Caller, addon: &Addon) -> bool {
 }
 
 /// Partners know add-ons by id, by name, and by the name that they have given them.
-async fn find(tx: &mut Tx, caller: &Caller, identity: &str) -> Result<(Addon, Resource)> {
+pub(super) async fn find(tx: &mut Tx, caller: &Caller, identity: &str) -> Result<(Addon, Resource)> {
     let mut found = match identity.parse() {
         Ok(id) => store::addons::by_id(tx, id).await?,
         Err(_) => store::addons::by_name(tx, identity).await?,

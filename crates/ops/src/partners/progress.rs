@@ -168,7 +168,7 @@ async fn name_it(
 }
 
 /// Lets the partner have the app's log.
-async fn add_drain(
+pub(super) async fn add_drain(
     ops: &Ops,
     write: &mut Write,
     addon: &Addon,

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod continuity;
+mod drains;
 mod garbage;
 mod harness;
 mod kills;
