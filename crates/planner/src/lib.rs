@@ -8,6 +8,7 @@ pub mod addons;
 pub mod archives;
 pub mod builds;
 pub mod dynos;
+pub mod notices;
 pub mod papertrail;
 pub mod partners;
 pub mod routes;

@@ -100,6 +100,7 @@ impl Loop for Transfers {
         }
         let next = self.schedules().await?;
         let all = self.expire().await?;
+        self.overdue(&all).await?;
         for transfer in all.iter().filter(|one| one.cancelled) {
             self.jobs.with(|jobs| jobs.get(&transfer.id).inspect(|job| job.stop.cancel()).is_some());
         }
@@ -181,6 +182,24 @@ impl Transfers {
         let known = files(all.iter().filter(|one| one.is_backup() || !one.state.is_over()));
         self.worker.shelf().remove_strays(&known).await.map_err(Error::io("remove old dumps"))?;
         Ok(all)
+    }
+
+    /// Has people told where a schedule comes to nothing.
+    async fn overdue(&self, all: &[Transfer]) -> Result<()> {
+        let ops = &self.worker.services.ops;
+        let mut tx = ops.store().read().await?;
+        let schedules = store::transfers::schedules::list(&mut tx).await?;
+        let addons = store::addons::list(&mut tx).await?;
+        drop(tx);
+        for schedule in schedules {
+            let addon = addons.iter().find(|addon| addon.id == schedule.addon);
+            let service = addon.and_then(|addon| ops.settings().catalog.service(&addon.service));
+            let provable = service.is_some_and(|service| service.hooks.verify.is_some());
+            if let Some(since) = planner::transfers::overdue(&schedule, all, provable, ops.now()) {
+                ops::transfers::schedules::overdue(ops, schedule.id, since).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn start(&self, all: &[Transfer]) -> Result<()> {

@@ -104,6 +104,7 @@ pub(super) fn loop_settings(config: &Config, endpoints: &Endpoints, shelf: Shelf
         source_networks: config.source_networks.clone(),
         alert_networks: config.alert_networks.clone(),
         mail: config.mail.clone(),
+        operator: config.operator.clone(),
         app_url: format!("{}/", endpoints.app_url),
         ..usual
     }

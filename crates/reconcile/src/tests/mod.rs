@@ -5,6 +5,7 @@ mod continuity;
 mod garbage;
 mod harness;
 mod kills;
+mod notices;
 #[expect(unreachable_pub, reason = "the end-to-end tests use it, too")]
 #[path = "../../../e2e/src/other_side.rs"]
 mod other_side;
