@@ -7,6 +7,7 @@
 mod hook;
 mod pipe;
 mod proof;
+mod strays;
 mod work;
 
 use crate::driver::{Loop, Nudge, Turn};
@@ -24,6 +25,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use strays::Strays;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -81,6 +83,7 @@ pub(crate) struct Transfers {
     recovered: bool,
     /// No trial before then.
     rest: Arc<Mutex<Option<Timestamp>>>,
+    strays: Strays,
 }
 
 #[async_trait]
@@ -119,7 +122,7 @@ impl Loop for Transfers {
 impl Transfers {
     pub(crate) fn new(worker: Worker, nudge: Nudge, children: TaskTracker) -> Self {
         let (jobs, rest) = (Jobs::default(), Arc::default());
-        Self { worker, nudge, children, jobs, recovered: false, rest }
+        Self { worker, nudge, children, jobs, recovered: false, rest, strays: Strays::default() }
     }
 
     /// The containers of an earlier server's hooks go before anything is begun again: two of them must
@@ -166,7 +169,7 @@ impl Transfers {
     }
 
     /// Gives up what is not kept, and dumps that no row knows. Returns what is left.
-    async fn expire(&self) -> Result<Vec<Transfer>> {
+    async fn expire(&mut self) -> Result<Vec<Transfer>> {
         let ops = &self.worker.services.ops;
         let mut tx = ops.store().read().await?;
         let mut all = store::transfers::list(&mut tx).await?;
@@ -180,7 +183,8 @@ impl Transfers {
             all.retain(|one| !expired.contains(&one.id));
         }
         let known = files(all.iter().filter(|one| one.is_backup() || !one.state.is_over()));
-        self.worker.shelf().remove_strays(&known).await.map_err(Error::io("remove old dumps"))?;
+        let left = self.worker.shelf().remove_strays(&known).await;
+        self.strays.stay(&left.map_err(Error::io("remove old dumps"))?, ops.now());
         Ok(all)
     }
 
