@@ -7,6 +7,7 @@
 mod addons;
 mod backups;
 mod catalog;
+mod catalog_backups;
 mod cli_more;
 mod cnb;
 mod commands;
