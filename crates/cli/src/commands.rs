@@ -36,6 +36,14 @@ commands! {
     Access = access "access";
     AccessAdd = access_add "access:add";
     AccessRemove = access_remove "access:remove";
+    AddonsBackups = addons_backups "addons:backups";
+    AddonsBackupsCapture = addons_backups_capture "addons:backups:capture";
+    AddonsBackupsDownload = addons_backups_download "addons:backups:download";
+    AddonsBackupsInfo = addons_backups_info "addons:backups:info";
+    AddonsBackupsRestore = addons_backups_restore "addons:backups:restore";
+    AddonsBackupsSchedule = addons_backups_schedule "addons:backups:schedule";
+    AddonsBackupsSchedules = addons_backups_schedules "addons:backups:schedules";
+    AddonsBackupsUnschedule = addons_backups_unschedule "addons:backups:unschedule";
     AddonsPartners = addons_partners "addons:partners";
     AddonsRegister = addons_register "addons:register";
     AddonsTunnel = addons_tunnel "addons:tunnel";
@@ -123,6 +131,7 @@ commands! {
 }
 
 mod attach;
+mod backups;
 mod jobs;
 mod searches;
 mod shared;

@@ -1,5 +1,6 @@
 //! Commands as a user types them, against a stand-in for the API.
 
+mod backups;
 mod buildpacks;
 mod ci;
 mod containers;

@@ -5,6 +5,7 @@
 //! one-off dynos ([`rendezvous`]). It refuses to print, to read environment variables or files of
 //! credentials, and to send its token anywhere but to the origin it was made for.
 
+mod backups;
 mod error;
 mod images;
 pub mod logs;

@@ -71,6 +71,18 @@ impl Client {
         read(self.send_again(request).await?).await
     }
 
+    /// The same with words about what is wanted.
+    pub(crate) async fn get_with<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<T, ClientError> {
+        let mut url = self.url(path);
+        url.query_pairs_mut().extend_pairs(query);
+        let request = || self.request_to(Method::GET, url.clone());
+        read(self.send_again(request).await?).await
+    }
+
     /// Reads a list to its end, page by page. `range` chooses order and size of the first page;
     /// with a size the first page is all.
     pub(crate) async fn list<T: DeserializeOwned>(
@@ -165,12 +177,16 @@ impl Client {
     }
 
     fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
+        self.request_to(method, self.url(path))
+    }
+
+    fn request_to(&self, method: Method, url: Url) -> RequestBuilder {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTED));
         if let Some(authorization) = &self.authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
-        self.http.request(method, self.url(path)).headers(headers).timeout(PATIENCE)
+        self.http.request(method, url).headers(headers).timeout(PATIENCE)
     }
 
     /// The address of a resource; whatever a segment contains stays within it.

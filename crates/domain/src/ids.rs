@@ -76,6 +76,8 @@ ids! {
     KeyId
     /// A session for reading logs.
     LogSessionId
+    /// Bad news for one reader.
+    NoticeId
     /// A service that a partner runs.
     PartnerId
     /// A token of a partner's.

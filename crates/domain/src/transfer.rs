@@ -211,6 +211,8 @@ pub struct Schedule {
     pub timezone: String,
     /// The last hour that it was done for.
     pub done: Option<Timestamp>,
+    /// It was told that no backup is proven since then.
+    pub overdue: Option<Timestamp>,
     pub created_at: Timestamp,
 }
 

@@ -2,7 +2,7 @@
 //! variables, then flags. Later ones win. A key the file has and this module does not know is an
 //! error, so that a misspelt setting cannot be silently ignored.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use ipnet::IpNet;
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
@@ -102,6 +102,9 @@ pub(crate) struct ServerArgs {
     /// Where backups of add-ons are kept, as s3://bucket/folder [default: the data directory]
     #[arg(long, env = "KIGO_BACKUPS_STORE", value_name = "URL")]
     pub(crate) backups_store: Option<String>,
+    /// Who is told of backups that cannot be restored, an e-mail address or a webhook's [default: none]
+    #[arg(long, env = "KIGO_BACKUPS_ALERT", value_name = "ADDRESS", hide_env_values = true)]
+    pub(crate) backups_alert: Option<String>,
     /// Disk a dyno may fill, in MiB [default: 1024]
     #[arg(long, env = "KIGO_DYNO_DISK", value_name = "MIB")]
     pub(crate) dyno_disk: Option<u64>,
@@ -240,6 +243,7 @@ struct FileRegistry {
 #[serde(deny_unknown_fields, default)]
 struct FileBackups {
     store: Option<String>,
+    alert: Option<String>,
 }
 
 /// All settings, decided.
@@ -287,6 +291,8 @@ pub(crate) struct Config {
     pub(crate) local_buildpacks: Option<PathBuf>,
     /// See [`reconcile::Shelf::in_store`].
     pub(crate) backups_store: Option<String>,
+    /// See [`reconcile::Settings::operator`].
+    pub(crate) operator: Option<reconcile::Operator>,
     /// Bytes.
     pub(crate) dyno_disk: u64,
     pub(crate) boot_timeout: Duration,
@@ -377,6 +383,7 @@ impl Config {
             )?,
             local_buildpacks: args.local_buildpacks.clone().or(file.build.local_buildpacks),
             backups_store: args.backups_store.clone().or(file.backups.store),
+            operator: operator(args.backups_alert.clone().or(file.backups.alert))?,
             dyno_disk: mib(args.dyno_disk, file.dyno.disk, 1024),
             boot_timeout: Duration::from_secs(args.boot_timeout.or(file.dyno.boot_timeout).unwrap_or(60)),
             registry_blob_limit: mib(args.registry_blob_limit, file.registry.blob_limit, 4096),
@@ -402,6 +409,9 @@ impl Config {
         }
         if self.app_url.as_deref().is_some_and(|url| !url.contains("{app}")) {
             bail!("app_url must contain {{app}}, which stands for the app's name");
+        }
+        if matches!(self.operator, Some(reconcile::Operator::Mail(_))) && self.mail.is_none() {
+            bail!("backups.alert is an e-mail address, so mail.server and mail.from have to be set, too");
         }
         for (name, url) in [("api_url", &self.api_url), ("app_url", &self.app_url)] {
             if url.as_deref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
@@ -456,6 +466,14 @@ fn mail(server: Option<String>, from: Option<String>) -> Result<Option<reconcile
         }
         _ => bail!("mail.server and mail.from go together"),
     }
+}
+
+/// Who runs this server, if backups are to be told of.
+fn operator(address: Option<String>) -> Result<Option<reconcile::Operator>> {
+    // The address may hold a secret, so it is not repeated.
+    let parse =
+        |text: String| reconcile::Operator::parse(&text).map_err(|why| anyhow!("backups.alert {why}"));
+    address.map(parse).transpose()
 }
 
 fn trimmed(url: Option<String>) -> Option<String> {
@@ -516,6 +534,8 @@ mod tests {
                 mail_server: Some("smtps://mail.example.com".into()),
                 ..ServerArgs::default()
             },
+            ServerArgs { backups_alert: Some("nobody".into()), ..ServerArgs::default() },
+            ServerArgs { backups_alert: Some("ops@example.com".into()), ..ServerArgs::default() },
         ] {
             assert!(Config::combine(&args, File::default()).is_err(), "{args:?}");
         }

@@ -205,6 +205,7 @@ async fn base(config: &Config, bound: &Bound, certificates: Certificates) -> Res
         catalog: Arc::new(Catalog::load(config.catalog.as_deref())?),
         service_addresses: settings::service_addresses(config)?,
         sends_mail: config.mail.is_some(),
+        tells_operator: config.operator.is_some(),
         ..ops::Settings::default()
     };
     let ops = Ops::new(store, settings, Arc::new(AppLogs(logs.clone())));

@@ -26,6 +26,7 @@ pub mod dynos;
 pub mod features;
 pub mod formation;
 pub mod keys;
+pub mod notices;
 pub mod outputs;
 pub mod papertrail;
 pub mod partners;
@@ -109,6 +110,8 @@ pub struct Settings {
     pub service_addresses: (Ipv4Addr, u32),
     /// Whether there is a mail server, so that alerts may go by e-mail.
     pub sends_mail: bool,
+    /// Whether whoever runs the installation wants to be told of backups that are worth nothing.
+    pub tells_operator: bool,
     /// Requests an account can make at once (Heroku's figure).
     pub rate_limit: u32,
     /// Requests an account gets back each minute (Heroku's figure).
@@ -136,6 +139,7 @@ impl Default for Settings {
             catalog: Arc::default(),
             service_addresses: (Ipv4Addr::new(10, 201, 192, 1), (1 << 14) - 2),
             sends_mail: false,
+            tells_operator: false,
             rate_limit: 4500,
             rate_limit_refill: 75,
         }

@@ -6,6 +6,7 @@
 
 mod change;
 mod create;
+mod news;
 mod progress;
 mod proof;
 pub mod schedules;
@@ -13,6 +14,7 @@ pub mod schedules;
 pub use change::{authorize_download, cancel, delete, prove};
 pub(crate) use create::by_url;
 pub use create::{From, backup, copy, restore, scheduled};
+pub(crate) use progress::line;
 pub use progress::{Done, Ended, begun, expire, finished, progress, recover, told};
 pub use proof::{Verdict, proof_begun, proof_ended, proof_put_off};
 
@@ -61,11 +63,13 @@ async fn find(
     Ok((app, transfer))
 }
 
-/// Makes a transaction last and adds a line to the app's log, as `heroku[backups]: line`.
-async fn commit(ops: &Ops, write: Write, app: AppId, line: String) -> Result<()> {
+/// Makes a transaction last and adds lines to apps' logs, as `heroku[backups]: line`.
+async fn commit(ops: &Ops, write: Write, said: Vec<(AppId, String)>) -> Result<()> {
     let logging = ops.clone();
     let tell = move || {
-        logging.inner.log.log(app, LogLine::heroku(logging.now(), "backups", line));
+        for (app, line) in said {
+            logging.inner.log.log(app, LogLine::heroku(logging.now(), "backups", line));
+        }
     };
     Ok(write.commit_then(tell).await?)
 }

@@ -9,6 +9,7 @@ pub mod archives;
 pub mod builds;
 pub mod drains;
 pub mod dynos;
+pub mod notices;
 pub mod papertrail;
 pub mod partners;
 pub mod routes;

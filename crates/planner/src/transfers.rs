@@ -1,6 +1,6 @@
 //! When a scheduled backup is due, and which backups are not kept any more.
 
-use domain::{AddonId, Retention, Schedule, Transfer, TransferId, TransferState};
+use domain::{AddonId, Proof, Retention, Schedule, Transfer, TransferId, TransferKind, TransferState};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +10,10 @@ const REMEMBERED: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// Of what has been destroyed, backups by hand are kept for so long.
 const AFTER_THE_END: SignedDuration = SignedDuration::from_hours(24 * 7);
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
+/// A daily backup is to be proven at least so often.
+const OVERDUE: SignedDuration = SignedDuration::from_hours(48);
+/// What is made or tried has so long to come to something.
+const TRIAL: SignedDuration = SignedDuration::from_hours(6);
 
 /// The hour for which a schedule is to be done now, if it was not yet. An hour that a server which was
 /// down has missed is made up for; one that was over before the schedule was made is not.
@@ -37,6 +41,29 @@ fn slot(hour: u8, timezone: &TimeZone, now: Timestamp, days: i64) -> Option<Time
     if began { Some(today.timestamp()) } else { at(days - 1).map(|zoned| zoned.timestamp()) }
 }
 
+/// Since when there is no backup of a schedule that is proven, or for a service that cannot prove any, that was
+/// made; if that is too long, and was not told yet. What comes of one that is under way is waited for.
+pub fn overdue(
+    schedule: &Schedule,
+    transfers: &[Transfer],
+    provable: bool,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let own = || {
+        transfers.iter().filter(|one| one.kind == TransferKind::Backup && one.from == Some(schedule.addon))
+    };
+    let under_way = |one: &Transfer| {
+        let open = !one.state.is_over() || (one.is_backup() && one.proof == Proof::Wanted);
+        open && now.duration_since(one.created_at) < TRIAL
+    };
+    if own().any(under_way) {
+        return None;
+    }
+    let good = own().filter(|one| one.is_backup() && (one.proof == Proof::Proven || !provable));
+    let since = good.map(|one| one.created_at).max().max(Some(schedule.created_at))?;
+    (now.duration_since(since) > OVERDUE && schedule.overdue != Some(since)).then_some(since)
+}
+
 /// What is known of the add-ons that transfers belong to.
 pub trait Owners {
     /// How many backups are kept.
@@ -46,7 +73,8 @@ pub trait Owners {
 }
 
 /// The transfers that are not kept: backups beyond what the plan keeps, and ended ones without a dump that
-/// are old. What is being tried stays.
+/// are old. What is being tried stays, and as long as the add-on is there, the newest backup that is proven:
+/// however many came after it, none of them is known to be of use.
 pub fn expired(transfers: &[Transfer], owners: &impl Owners, now: Timestamp) -> Vec<TransferId> {
     let mut by_addon: BTreeMap<Option<AddonId>, Vec<&Transfer>> = BTreeMap::new();
     let mut expired = Vec::new();
@@ -64,16 +92,19 @@ pub fn expired(transfers: &[Transfer], owners: &impl Owners, now: Timestamp) -> 
         let retention = owners.retention(newest);
         let (scheduled, manual): (Vec<&Transfer>, Vec<&Transfer>) =
             backups.iter().partition(|one| one.schedule.is_some());
-        let kept = kept_scheduled(&scheduled, retention, now);
-        expired.extend(scheduled.iter().map(|one| one.id).filter(|id| !kept.contains(id)));
+        let mut kept = kept_scheduled(&scheduled, retention, now);
         let there = owners.is_there(addon);
+        let proven = backups.iter().find(|one| one.proof == Proof::Proven).filter(|_| there);
+        kept.extend(proven.map(|one| one.id));
+        expired.extend(scheduled.iter().map(|one| one.id).filter(|id| !kept.contains(id)));
         let limit = retention.manual as usize;
         expired.extend(
             manual
                 .iter()
                 .enumerate()
                 .filter(|(index, one)| *index >= limit || (!there && older(one, AFTER_THE_END)))
-                .map(|(_, one)| one.id),
+                .map(|(_, one)| one.id)
+                .filter(|id| !kept.contains(id)),
         );
     }
     expired
@@ -111,7 +142,7 @@ fn calendar(time: Timestamp) -> [i64; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{AppId, Proof, ScheduleId, TransferKind};
+    use domain::{AppId, ScheduleId};
 
     fn time(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -125,6 +156,7 @@ mod tests {
             hour,
             timezone: "UTC".into(),
             done: done.map(time),
+            overdue: None,
             created_at: time(created),
         }
     }
@@ -235,5 +267,60 @@ mod tests {
         let mut failed = backup(1, "2026-02-01T00:00:00Z", false);
         failed.state = TransferState::Failed;
         assert!(kept(&[failed], usual, true, now).is_empty());
+    }
+
+    #[test]
+    fn the_newest_that_is_proven_stays_until_there_is_another() {
+        let now = time("2026-03-31T12:00:00Z");
+        let kept = |transfers: &[Transfer], there| {
+            let expired = expired(transfers, &There(Retention::default(), there), now);
+            let kept = transfers.iter().filter(|one| !expired.contains(&one.id));
+            kept.map(|one| one.number).collect::<Vec<_>>()
+        };
+        for scheduled in [true, false] {
+            let mut all: Vec<_> =
+                (1..=9).map(|day| backup(day, &format!("2026-03-0{day}T05:00:00Z"), scheduled)).collect();
+            all[1].proof = Proof::Proven;
+            all[2].proof = Proof::Proven;
+            let usual: &[u32] = if scheduled { &[] } else { &[5, 6, 7, 8, 9] };
+            assert_eq!(kept(&all, true), [&[3][..], usual].concat());
+            assert!(kept(&all, false).is_empty());
+            all[8].proof = Proof::Proven;
+            assert_eq!(kept(&all, true), if scheduled { vec![9] } else { usual.to_vec() });
+        }
+    }
+
+    #[test]
+    fn a_schedule_without_a_proven_backup_for_days_is_told_once() {
+        let mut schedule = schedule(5, "2026-03-01T04:00:00Z", None);
+        let mut day = backup(1, "2026-03-01T05:00:00Z", true);
+        (day.from, day.proof) = (Some(schedule.addon), Proof::Proven);
+        let mut next = backup(2, "2026-03-02T05:00:00Z", true);
+        (next.from, next.proof) = (Some(schedule.addon), Proof::Refuted);
+        let other = Transfer { from: Some(AddonId::new()), proof: Proof::Proven, ..next.clone() };
+        let all = [day.clone(), next.clone(), other];
+        let overdue = |schedule: &Schedule, all: &[Transfer], provable, now: &str| {
+            overdue(schedule, all, provable, time(now)).map(|since| since.to_string())
+        };
+        assert_eq!(overdue(&schedule, &all, true, "2026-03-03T05:00:00Z"), None);
+        let since = Some("2026-03-01T05:00:00Z".to_owned());
+        assert_eq!(overdue(&schedule, &all, true, "2026-03-03T05:00:01Z"), since);
+        // Where nothing can be proven, that it was made counts.
+        assert_eq!(overdue(&schedule, &all, false, "2026-03-03T05:00:01Z"), None);
+        // One that is being tried is waited for, for some hours.
+        let trying = Transfer { proof: Proof::Wanted, ..next.clone() };
+        let tried = [day.clone(), Transfer { created_at: time("2026-03-03T05:00:00Z"), ..trying }];
+        assert_eq!(overdue(&schedule, &tried, true, "2026-03-03T10:59:59Z"), None);
+        assert_eq!(overdue(&schedule, &tried, true, "2026-03-03T11:00:00Z"), since);
+        schedule.overdue = Some(day.created_at);
+        assert_eq!(overdue(&schedule, &all, true, "2026-03-09T05:00:00Z"), None);
+        // A schedule that is new is given its time.
+        let later = self::schedule(5, "2026-03-08T00:00:00Z", None);
+        let moved = Schedule { addon: schedule.addon, ..later };
+        assert_eq!(overdue(&moved, &all, true, "2026-03-09T00:00:00Z"), None);
+        assert_eq!(
+            overdue(&moved, &all, true, "2026-03-10T00:00:01Z").as_deref(),
+            Some("2026-03-08T00:00:00Z")
+        );
     }
 }

@@ -4,14 +4,13 @@
 //! forgotten once it was taken. A server that is killed in between sends the same batch again, under the same
 //! id; lines are in one batch only.
 
-mod mail;
 mod message;
-mod webhook;
 
 use crate::Settings;
 use crate::driver::{Loop, Turn};
-use crate::error::{Error, Result, chain};
+use crate::error::{Error, Result};
 use crate::reach::Reach;
+use crate::send::{self, Post};
 use async_trait::async_trait;
 use domain::papertrail::{Alert, Batch, Recipient, Search};
 use domain::{App, AppId, LogQuery};
@@ -27,29 +26,6 @@ use std::time::Duration;
 
 /// Lines that an alert shows.
 const SHOWN: usize = 100;
-
-/// A mail server.
-#[derive(Clone, PartialEq)]
-pub struct Mail {
-    /// `smtps://user:password@host:465`, `smtp://host:25?tls=required` and the like.
-    pub server: String,
-    /// Who mails are from.
-    pub from: String,
-}
-
-impl Mail {
-    /// Looks whether mails could be sent; the error is for whoever runs this server.
-    pub fn check(&self) -> std::result::Result<(), String> {
-        mail::check(self)
-    }
-}
-
-impl std::fmt::Debug for Mail {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The address holds a password.
-        f.debug_struct("Mail").field("from", &self.from).finish_non_exhaustive()
-    }
-}
 
 /// The loop.
 pub(crate) struct Alerts {
@@ -136,10 +112,12 @@ impl Alerts {
         let sent = match &alert.to {
             // What matched has been dropped with the oldest of the log: there is nothing to tell any more.
             _ if found.count == 0 => Ok(()),
-            Recipient::Webhook(address) => {
-                webhook::post(address, &message, &Reach::new(&self.settings.alert_networks)).await
+            Recipient::Webhook(address) => self.post(address, &message).await,
+            Recipient::Email(address) => {
+                let (subject, text) = (message.subject(), message.text());
+                let letter = send::Letter { id: batch.id.0, to: address, subject, text };
+                send::mail(self.settings.mail.as_ref(), letter).await
             }
-            Recipient::Email(address) => mail::send(self.settings.mail.as_ref(), address, &message).await,
         };
         match sent {
             Ok(()) => ops::papertrail::sent(&self.ops, search.id, batch.id).await?,
@@ -151,9 +129,18 @@ impl Alerts {
         }
         Ok(())
     }
-}
 
-/// An error's words, without what may be secret in it.
-fn words(error: &(dyn std::error::Error + 'static)) -> String {
-    chain(error)
+    /// As a form with the field `payload`.
+    async fn post(&self, address: &str, message: &Message<'_>) -> std::result::Result<(), String> {
+        let payload = message.payload().to_string();
+        // An address only to write the form.
+        let form = reqwest::Url::parse_with_params("form:", [("payload", payload)]);
+        let form = form.map_err(|error| error.to_string())?;
+        let post = Post {
+            id: message.batch.id.0,
+            content_type: "application/x-www-form-urlencoded",
+            body: form.query().unwrap_or_default().to_owned(),
+        };
+        send::post(address, post, &Reach::new(&self.settings.alert_networks)).await
+    }
 }

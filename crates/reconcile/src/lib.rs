@@ -18,6 +18,7 @@ mod error;
 mod fetch;
 mod lines;
 mod metrics;
+mod notices;
 mod output;
 mod own_image;
 mod partners;
@@ -25,6 +26,7 @@ mod reach;
 mod releases;
 mod routes;
 mod scheduler;
+mod send;
 mod services;
 mod setups;
 mod shelf;
@@ -37,11 +39,13 @@ mod transfers;
 mod webhooks;
 mod world;
 
-pub use alerts::{Mail, keep_logs};
+pub use alerts::keep_logs;
 pub use builder_seam::Build;
 pub use driver::Board;
 pub use error::{Error, Result};
+pub use notices::Operator;
 pub use output::{OutputId, OutputStream, OutputWriter, Outputs};
+pub use send::Mail;
 pub use shelf::{Shelf, StoreError as ShelfError};
 pub use storage::{Answer, Storage};
 pub use webhooks::Show;
@@ -109,6 +113,8 @@ pub struct Settings {
     pub drain_networks: Vec<IpNet>,
     /// Where alerts by e-mail are handed in.
     pub mail: Option<Mail>,
+    /// Who is told of backups that are worth nothing, besides those who may see the app.
+    pub operator: Option<Operator>,
     /// Slugs of older releases than so many of an app's newest are given up.
     pub kept_releases: usize,
     /// So many of an app's newest builds are remembered, with what they printed.
@@ -142,6 +148,7 @@ impl Settings {
             alert_networks: Vec::new(),
             drain_networks: Vec::new(),
             mail: None,
+            operator: None,
             kept_releases: 20,
             kept_builds: 50,
             registry_grace: Duration::from_hours(24),
@@ -389,6 +396,9 @@ impl Starter {
         let nudge = self.nudged_by(&[Table::Papertrail, Table::Addons]);
         let alerts = alerts::Alerts { ops: ops.clone(), logs: logs.clone(), settings: settings.clone() };
         self.start(alerts, nudge);
+
+        let nudge = self.nudged_by(&[Table::Notices]);
+        self.start(notices::Notices { ops: ops.clone(), settings: settings.clone() }, nudge);
 
         let nudge = self.nudged_by(&[]);
         self.start(metrics::Metrics { ops: ops.clone(), engine: engine.clone(), logs: logs.clone() }, nudge);

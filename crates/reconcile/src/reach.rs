@@ -45,6 +45,12 @@ impl Reach {
         Self { allowed: allowed.into() }
     }
 
+    /// For what the operator has named: all but what is always refused.
+    pub(crate) fn everywhere() -> Self {
+        let all = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
+        Self { allowed: all.into_iter().filter_map(|net| IpNet::new(net, 0).ok()).collect() }
+    }
+
     /// Whether the host of an address may be asked. A name that cannot be resolved here may: then
     /// either nobody can, or a proxy does it.
     pub(crate) async fn admits(&self, url: &reqwest::Url) -> bool {

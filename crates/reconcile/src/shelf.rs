@@ -201,11 +201,15 @@ impl Shelf {
         Ok(Some((size, ReaderStream::new(file).boxed())))
     }
 
-    /// Removes dumps that nobody knows; `known` are names of files. One that the store does not give up now is
-    /// tried again the next time.
-    pub(crate) async fn remove_strays(&self, known: &HashSet<String>) -> io::Result<()> {
+    /// Removes dumps that nobody knows; `known` are names of files. Those that the store does not give up now are
+    /// returned, and tried again the next time.
+    pub(crate) async fn remove_strays(
+        &self,
+        known: &HashSet<String>,
+    ) -> io::Result<Vec<(String, io::Error)>> {
+        let mut left = Vec::new();
         let mut entries = match tokio::fs::read_dir(&self.dir).await {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(left),
             other => other?,
         };
         while let Some(entry) = entries.next_entry().await? {
@@ -220,12 +224,12 @@ impl Shelf {
                 continue;
             }
             if is_remote && let Err(error) = self.give_up(transfer).await {
-                tracing::warn!(dump = id, %error, "a dump that is not kept any more stays in its store for now");
+                left.push((id.to_owned(), error));
                 continue;
             }
             tokio::fs::remove_file(entry.path()).await?;
         }
-        Ok(())
+        Ok(left)
     }
 
     async fn give_up(&self, id: TransferId) -> io::Result<()> {

@@ -7,6 +7,7 @@
 mod hook;
 mod pipe;
 mod proof;
+mod strays;
 mod work;
 
 use crate::driver::{Loop, Nudge, Turn};
@@ -24,6 +25,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use strays::Strays;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -81,6 +83,7 @@ pub(crate) struct Transfers {
     recovered: bool,
     /// No trial before then.
     rest: Arc<Mutex<Option<Timestamp>>>,
+    strays: Strays,
 }
 
 #[async_trait]
@@ -100,6 +103,7 @@ impl Loop for Transfers {
         }
         let next = self.schedules().await?;
         let all = self.expire().await?;
+        self.overdue(&all).await?;
         for transfer in all.iter().filter(|one| one.cancelled) {
             self.jobs.with(|jobs| jobs.get(&transfer.id).inspect(|job| job.stop.cancel()).is_some());
         }
@@ -118,7 +122,7 @@ impl Loop for Transfers {
 impl Transfers {
     pub(crate) fn new(worker: Worker, nudge: Nudge, children: TaskTracker) -> Self {
         let (jobs, rest) = (Jobs::default(), Arc::default());
-        Self { worker, nudge, children, jobs, recovered: false, rest }
+        Self { worker, nudge, children, jobs, recovered: false, rest, strays: Strays::default() }
     }
 
     /// The containers of an earlier server's hooks go before anything is begun again: two of them must
@@ -165,7 +169,7 @@ impl Transfers {
     }
 
     /// Gives up what is not kept, and dumps that no row knows. Returns what is left.
-    async fn expire(&self) -> Result<Vec<Transfer>> {
+    async fn expire(&mut self) -> Result<Vec<Transfer>> {
         let ops = &self.worker.services.ops;
         let mut tx = ops.store().read().await?;
         let mut all = store::transfers::list(&mut tx).await?;
@@ -179,8 +183,27 @@ impl Transfers {
             all.retain(|one| !expired.contains(&one.id));
         }
         let known = files(all.iter().filter(|one| one.is_backup() || !one.state.is_over()));
-        self.worker.shelf().remove_strays(&known).await.map_err(Error::io("remove old dumps"))?;
+        let left = self.worker.shelf().remove_strays(&known).await;
+        self.strays.stay(&left.map_err(Error::io("remove old dumps"))?, ops.now());
         Ok(all)
+    }
+
+    /// Has people told where a schedule comes to nothing.
+    async fn overdue(&self, all: &[Transfer]) -> Result<()> {
+        let ops = &self.worker.services.ops;
+        let mut tx = ops.store().read().await?;
+        let schedules = store::transfers::schedules::list(&mut tx).await?;
+        let addons = store::addons::list(&mut tx).await?;
+        drop(tx);
+        for schedule in schedules {
+            let addon = addons.iter().find(|addon| addon.id == schedule.addon);
+            let service = addon.and_then(|addon| ops.settings().catalog.service(&addon.service));
+            let provable = service.is_some_and(|service| service.hooks.verify.is_some());
+            if let Some(since) = planner::transfers::overdue(&schedule, all, provable, ops.now()) {
+                ops::transfers::schedules::overdue(ops, schedule.id, since).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn start(&self, all: &[Transfer]) -> Result<()> {

@@ -17,6 +17,8 @@ pub enum Table {
     Drains,
     Dynos,
     Formation,
+    /// Bad news that people are still to be told.
+    Notices,
     /// Partners, and the tokens that they have.
     Partners,
     /// Searches of logs that are kept.

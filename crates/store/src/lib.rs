@@ -30,6 +30,7 @@ pub mod features;
 pub mod formation;
 pub mod instances;
 pub mod keys;
+pub mod notices;
 pub mod origins;
 pub mod papertrail;
 pub mod partner_tokens;

@@ -72,6 +72,7 @@ fn worth(one: &Transfer) -> String {
 pub(crate) fn schedule(one: &Schedule) -> shape::Schedule {
     shape::Schedule {
         uuid: one.id.0,
+        addon_id: one.addon.0,
         name: one.name.clone(),
         hour: one.hour,
         timezone: one.timezone.clone(),

@@ -270,7 +270,7 @@ fn flat(output: &Output) -> String {
     output.all().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn database(app: &App<'_>, more: &[&str]) -> Result<()> {
+pub(crate) fn database(app: &App<'_>, more: &[&str]) -> Result<()> {
     let mut words = vec!["addons:create", "heroku-postgresql:mini", "--wait"];
     words.extend(more);
     app.heroku(&words)?.ok()?;
@@ -285,7 +285,7 @@ async fn addon(app: &App<'_>, attachment: &str) -> Result<String> {
 }
 
 /// Waits until a line of `pg:backups` about this backup says so.
-async fn shown(app: &App<'_>, name: &str, words: &str) -> Result<()> {
+pub(crate) async fn shown(app: &App<'_>, name: &str, words: &str) -> Result<()> {
     let line = until("a word about a backup", async || {
         let list = app.heroku(&["pg:backups"]).map_err(|error| error.to_string())?.stdout;
         let line = list.lines().find(|line| line.trim_start().starts_with(name)).map(str::to_owned);
@@ -301,7 +301,7 @@ async fn shown(app: &App<'_>, name: &str, words: &str) -> Result<()> {
 }
 
 /// Where a backup's dump lies.
-async fn dump(app: &App<'_>, number: u32) -> Result<std::path::PathBuf> {
+pub(crate) async fn dump(app: &App<'_>, number: u32) -> Result<std::path::PathBuf> {
     let path = format!("/client/v11/apps/{}/transfers/{number}", app.name);
     let (_, found) = app.server.api("GET", &path, None).await?;
     let id = found["uuid"].as_str().with_context(|| found.to_string())?;

@@ -1,5 +1,6 @@
 //! Every service of the catalog: ordered, used with a client of its own, killed, given up; and many at once.
 
+use crate::catalog_backups::{VAULT, made_and_restored};
 use crate::run;
 use anyhow::{Context, Result, ensure};
 use e2e::{App, Output, Server, server, until};
@@ -86,6 +87,7 @@ pub(crate) fn every_service(server: &Server) -> Result<()> {
     run(async {
         let app = App::create(server, "sampler")?;
         app.write("probe.py", PROBE)?;
+        app.write("vault.py", VAULT)?;
         app.write(
             "requirements.txt",
             "psycopg[binary]==3.2.9\nredis==6.4.0\npymysql==1.1.1\npymemcache==4.0.0\npika==1.3.2\n",
@@ -105,6 +107,12 @@ pub(crate) fn every_service(server: &Server) -> Result<()> {
             probe(&app, case, "write")?.ok().context(case.plan)?.says("it says kept")?;
             app.logs_say(&format!("addon={} sample#", name(case))).await.context(case.plan)?;
         }
+        for (var, magic) in [("MARIADB_URL", &b"\x1f\x8b"[..]), ("REDIS_URL", b"REDIS")] {
+            let case = CASES.iter().find(|case| case.var == var).context(var)?;
+            made_and_restored(&app, &name(case), var, magic).await.context(case.plan)?;
+        }
+        let refused = server.kigo(&["addons:backups:capture", "RABBITMQ", "--app", "sampler"])?;
+        ensure!(refused.code != 0 && refused.all().contains("has no backups"), "{}", refused.all());
         for case in CASES {
             killed(&app, case).await.context(case.plan)?;
         }

@@ -7,6 +7,7 @@
 mod addons;
 mod backups;
 mod catalog;
+mod catalog_backups;
 mod cli_more;
 mod cnb;
 mod commands;
@@ -18,6 +19,7 @@ mod hostile_builds;
 mod isolation;
 mod kills;
 mod languages;
+mod notices;
 mod papertrail;
 mod partners;
 mod pg;
@@ -139,6 +141,7 @@ const ALONE: &[(&str, Alone)] = &[
     ("cli_more::a_full_disk_is_told_and_got_over", cli_more::a_full_disk_is_told_and_got_over),
     ("hostile_builds::they_harm_nobody_else", hostile_builds::they_harm_nobody_else),
     ("backups::in_a_store_and_done_by_the_next_server", backups::in_a_store_and_done_by_the_next_server),
+    ("notices::a_backup_that_is_worth_nothing_is_told", notices::a_backup_that_is_worth_nothing_is_told),
     ("continuity::forked_by_the_next_server", continuity::forked_by_the_next_server),
     ("partners::killed_while_a_partner_is_asked", partners::killed_while_a_partner_is_asked),
     ("webhooks::what_happens_is_told", webhooks::what_happens_is_told),

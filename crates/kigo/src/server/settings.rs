@@ -105,6 +105,7 @@ pub(super) fn loop_settings(config: &Config, endpoints: &Endpoints, shelf: Shelf
         alert_networks: config.alert_networks.clone(),
         drain_networks: config.drain_networks.clone(),
         mail: config.mail.clone(),
+        operator: config.operator.clone(),
         app_url: format!("{}/", endpoints.app_url),
         ..usual
     }

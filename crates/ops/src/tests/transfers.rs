@@ -38,7 +38,8 @@ shared = true
 async fn world() -> (World, String, String) {
     let mut catalog = ::addons::Catalog::default();
     catalog.add("test", CATALOG).unwrap();
-    let world = World::with(Settings { catalog: Arc::new(catalog), ..Settings::default() }).await;
+    let settings = Settings { catalog: Arc::new(catalog), tells_operator: true, ..Settings::default() };
+    let world = World::with(settings).await;
     let app = world.app("shop").await;
     let addon = make(&world, &app, order("db")).await.addon.name;
     world.said();
@@ -195,4 +196,37 @@ async fn an_add_on_has_one_schedule() {
     let list = transfers::list(ops, admin, &app).await.unwrap();
     assert_eq!(list.iter().map(Transfer::name).collect::<Vec<_>>(), ["a001"]);
     schedules::delete(ops, admin, &addon, second.id).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_runs_the_server_has_to_know_of_scheduled_backups_that_fail() {
+    let (world, app, addon) = world().await;
+    let ops = &world.ops;
+    let untold = async || {
+        let all = store::notices::list(&mut ops.store().read().await.unwrap()).await.unwrap();
+        all.into_iter().map(|one| (one.kind, one.to, one.subject)).collect::<Vec<_>>()
+    };
+    let by_hand = transfers::backup(ops, &world.admin, &addon).await.unwrap();
+    transfers::finished(ops, by_hand.id, Ended::Failed("no luck".into())).await.unwrap();
+    assert_eq!(untold().await, []);
+    let input = schedules::Set { hour: 3, timezone: "UTC".into(), name: "DATABASE_URL".into() };
+    let schedule = schedules::set(ops, &world.admin, &addon, input).await.unwrap();
+    transfers::scheduled(ops, &schedule, world.ops.now()).await.unwrap();
+    let made = transfers::list(ops, &world.admin, &app).await.unwrap().pop().unwrap();
+    // Servers that die in the middle of it make no difference.
+    for _ in 0..3 {
+        transfers::begun(ops, made.id).await.unwrap().unwrap();
+        transfers::recover(ops).await.unwrap();
+    }
+    let failed = format!("{app}: scheduled backup {} of {addon} failed", made.name());
+    assert_eq!(untold().await, [(domain::NoticeKind::BackupFailed, domain::Reader::Operator, failed)]);
+    assert!(world.said().join("\n").contains("failed: the server ended 3 times in the middle of it"));
+    let since = world.ops.now();
+    for _ in 0..2 {
+        schedules::overdue(ops, schedule.id, since).await.unwrap();
+    }
+    let mut all: Vec<_> = untold().await.into_iter().map(|(_, _, subject)| subject).collect();
+    all.sort();
+    assert_eq!(all.len(), 2, "{all:?}");
+    assert!(all[0].contains(&format!("NO PROVEN BACKUP of {addon} since ")), "{all:?}");
 }

@@ -1,6 +1,6 @@
 //! What the loop that carries transfers says about them. None of these takes an actor.
 
-use super::commit;
+use super::{commit, news};
 use crate::{Ops, Result};
 use domain::{Digest, Proof, Transfer, TransferId, TransferKind, TransferLine, TransferState};
 use store::Write;
@@ -64,11 +64,23 @@ pub async fn finished(ops: &Ops, id: TransferId, ended: Ended) -> Result<()> {
     let mut write = ops.store().write().await?;
     let found = store::transfers::by_id(&mut write, id).await?;
     let Some(mut transfer) = found.filter(|one| !one.state.is_over()) else { return Ok(()) };
-    let said = apply(ops, &mut transfer, ended);
-    store::transfers::update(&mut write, &transfer).await?;
-    line(ops, &mut write, id, &said).await?;
-    let app = transfer.app;
-    commit(ops, write, app, said).await
+    let said = end(ops, &mut write, &mut transfer, ended).await?;
+    commit(ops, write, vec![(transfer.app, said)]).await
+}
+
+/// Writes down how one ended, has people told who have to know, and returns what to say of it.
+async fn end(ops: &Ops, write: &mut Write, transfer: &mut Transfer, ended: Ended) -> Result<String> {
+    let failure = match &ended {
+        Ended::Failed(why) => Some(why.clone()),
+        Ended::Done(_) | Ended::Cancelled => None,
+    };
+    let said = apply(ops, transfer, ended);
+    store::transfers::update(write, transfer).await?;
+    line(ops, write, transfer.id, &said).await?;
+    if let Some(why) = failure {
+        news::failed(ops, write, transfer, &why).await?;
+    }
+    Ok(said)
 }
 
 fn apply(ops: &Ops, transfer: &mut Transfer, ended: Ended) -> String {
@@ -112,13 +124,16 @@ fn apply(ops: &Ops, transfer: &mut Transfer, ended: Ended) -> String {
 /// What it was trying a backup in is given up.
 pub async fn recover(ops: &Ops) -> Result<()> {
     let mut write = ops.store().write().await?;
+    let mut said = Vec::new();
     for mut transfer in store::transfers::list(&mut write).await? {
         let interrupted = transfer.state == TransferState::Running;
-        if interrupted && transfer.cancelled {
-            apply(ops, &mut transfer, Ended::Cancelled);
-        } else if interrupted && transfer.attempts >= ATTEMPTS {
-            let why = format!("the server ended {ATTEMPTS} times in the middle of it");
-            apply(ops, &mut transfer, Ended::Failed(why));
+        if interrupted && (transfer.cancelled || transfer.attempts >= ATTEMPTS) {
+            let ended = if transfer.cancelled {
+                Ended::Cancelled
+            } else {
+                Ended::Failed(format!("the server ended {ATTEMPTS} times in the middle of it"))
+            };
+            said.push((transfer.app, end(ops, &mut write, &mut transfer, ended).await?));
         } else if interrupted {
             transfer.state = TransferState::Pending;
             transfer.processed_bytes = 0;
@@ -130,7 +145,7 @@ pub async fn recover(ops: &Ops) -> Result<()> {
             store::transfers::update(&mut write, &transfer).await?;
         }
     }
-    Ok(write.commit().await?)
+    commit(ops, write, said).await
 }
 
 /// Forgets those that are not kept.
@@ -142,7 +157,7 @@ pub async fn expire(ops: &Ops, ids: &[TransferId]) -> Result<()> {
     Ok(write.commit().await?)
 }
 
-pub(super) async fn line(ops: &Ops, write: &mut Write, id: TransferId, text: &str) -> Result<()> {
+pub(crate) async fn line(ops: &Ops, write: &mut Write, id: TransferId, text: &str) -> Result<()> {
     let lines = [TransferLine { time: ops.now(), text: text.to_owned() }];
     Ok(store::transfers::add_lines(write, id, &lines).await?)
 }

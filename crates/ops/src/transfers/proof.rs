@@ -1,8 +1,8 @@
 //! The proof of a backup: it is restored into an instance of its own, which is then given up. None of these
 //! takes an actor.
 
-use super::commit;
 use super::progress::line;
+use super::{commit, news};
 use crate::{Error, Ops, Result};
 use domain::{Instance, Proof, Transfer, TransferId};
 use store::Write;
@@ -59,13 +59,13 @@ pub async fn proof_ended(ops: &Ops, id: TransferId, verdict: Verdict) -> Result<
         Verdict::Refuted(why) => {
             transfer.proof = Proof::Refuted;
             transfer.proof_text = Some(why.clone());
+            news::refuted(ops, &mut write, &transfer, &why).await?;
             format!("Backup {} of {} CANNOT BE RESTORED: {why}", transfer.name(), transfer.from_name)
         }
     };
     line(ops, &mut write, id, &said).await?;
     store::transfers::update(&mut write, &transfer).await?;
-    let app = transfer.app;
-    commit(ops, write, app, said).await
+    commit(ops, write, vec![(transfer.app, said)]).await
 }
 
 /// A trial could not be made, for a reason that says nothing about the backup.
@@ -79,8 +79,7 @@ pub async fn proof_put_off(ops: &Ops, id: TransferId, why: &str) -> Result<()> {
         transfer.proof = Proof::None;
         transfer.proof_text = Some(format!("could not be tried: {why}"));
         store::transfers::update(&mut write, &transfer).await?;
-        let app = transfer.app;
-        return commit(ops, write, app, said).await;
+        return commit(ops, write, vec![(transfer.app, said)]).await;
     }
     store::transfers::update(&mut write, &transfer).await?;
     Ok(write.commit().await?)

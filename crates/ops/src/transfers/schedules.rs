@@ -2,6 +2,7 @@
 
 use crate::{Actor, Error, Ops, Permission, Result, addons};
 use domain::{Schedule, ScheduleId};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 /// A daily backup as it is asked for.
@@ -46,6 +47,7 @@ pub async fn set(ops: &Ops, actor: &Actor, addon: &str, input: Set) -> Result<Sc
         hour: input.hour,
         timezone: input.timezone,
         done: None,
+        overdue: None,
         created_at: ops.now(),
     };
     store::transfers::schedules::set(&mut write, &schedule).await?;
@@ -62,6 +64,18 @@ pub async fn delete(ops: &Ops, actor: &Actor, addon: &str, id: ScheduleId) -> Re
     store::transfers::schedules::delete(&mut write, id).await?;
     write.commit().await?;
     Ok(schedule)
+}
+
+/// No backup of a schedule is proven since then, which is told once. For the loop; takes no actor.
+pub async fn overdue(ops: &Ops, id: ScheduleId, since: Timestamp) -> Result<()> {
+    let mut write = ops.store().write().await?;
+    let found = store::transfers::schedules::by_id(&mut write, id).await?;
+    let Some(schedule) = found.filter(|one| one.overdue != Some(since)) else { return Ok(()) };
+    let Some(addon) = store::addons::by_id(&mut write, schedule.addon).await? else { return Ok(()) };
+    store::transfers::schedules::set_overdue(&mut write, id, since).await?;
+    super::news::overdue(ops, &mut write, &schedule, &addon, since).await?;
+    let line = format!("NO PROVEN BACKUP of {} since {since}", addon.name);
+    super::commit(ops, write, vec![(addon.app, line)]).await
 }
 
 /// A time zone by its name in the IANA's database.

@@ -83,7 +83,8 @@ async fn strays_go_and_what_is_known_or_nobodys_stays() {
     let known: HashSet<_> = [ids[1].to_string(), ids[3].to_string()].into();
 
     // Without the store, what lies there is not forgotten.
-    here.remove_strays(&known).await.unwrap();
+    let left = here.remove_strays(&known).await.unwrap();
+    assert_eq!(left.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>(), [ids[2].to_string()]);
     let marker = here.marker(ids[2]);
     assert!(marker.exists() && !here.whole(ids[0]).exists() && !here.part(ids[0]).exists());
 

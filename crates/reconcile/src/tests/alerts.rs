@@ -194,8 +194,8 @@ async fn the_own_network_is_not_posted_to() {
     assert!(log.iter().any(|text| text.contains(line)), "{log:#?}");
 }
 
-/// Takes one mail.
-async fn mail_server() -> (String, Arc<Mutex<String>>) {
+/// Takes mails.
+pub(super) async fn mail_server() -> (String, Arc<Mutex<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("smtp://{}", listener.local_addr().unwrap());
     let mail = Arc::<Mutex<String>>::default();
@@ -212,7 +212,7 @@ async fn mail_server() -> (String, Arc<Mutex<String>>) {
                 let answer = match (in_data, line.trim_end()) {
                     (true, ".") => {
                         in_data = false;
-                        taken.lock().unwrap().clone_from(&text);
+                        taken.lock().unwrap().push_str(&text);
                         "250 taken\r\n"
                     }
                     (true, _) => "",

@@ -6,6 +6,7 @@ mod drains;
 mod garbage;
 mod harness;
 mod kills;
+mod notices;
 #[expect(unreachable_pub, reason = "the end-to-end tests use it, too")]
 #[path = "../../../e2e/src/other_side.rs"]
 mod other_side;

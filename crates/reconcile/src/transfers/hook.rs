@@ -28,6 +28,9 @@ const LAST: usize = 6;
 /// The longest that a dump may take.
 const TIME_LIMIT: Duration = Duration::from_hours(12);
 const GRACE: Duration = Duration::from_secs(5);
+const MIB: u64 = 1 << 20;
+/// As large as the service's memory, so many can lie on a hook's disk.
+const DUMPS: u64 = 3;
 
 /// Where a hook works.
 pub(super) struct Place<'a> {
@@ -120,6 +123,12 @@ impl Worker {
         spec.labels.insert(TRANSFER.into(), transfer.to_string());
         spec.mounts.push(Mount { source: work.0.clone(), target: "/kigo".into(), read_only: true });
         spec.time_limit = Some(TIME_LIMIT);
+        // What a service has in memory can be looked into on the way: there is as much of it besides, and
+        // disk for dumps.
+        let memory = offer.size().memory.saturating_mul(MIB);
+        spec.limits.memory = spec.limits.memory.saturating_add(memory);
+        spec.limits.memory_max = spec.limits.memory_max.saturating_add(memory);
+        spec.limits.disk = spec.limits.disk.saturating_add(memory.saturating_mul(DUMPS));
         let id = spec.id;
         self.at_work.begin(id);
         let followed = self.follow(transfer, spec, &count, stop).await;

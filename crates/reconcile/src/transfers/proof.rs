@@ -32,7 +32,10 @@ impl Worker {
         }
         let verdict = match tried {
             Ok(text) => Verdict::Proven(text),
-            Err(Stop::Failed(why)) => Verdict::Refuted(why),
+            Err(Stop::Failed(why)) => {
+                tracing::error!(transfer = %id, why, "a backup cannot be restored");
+                Verdict::Refuted(why)
+            }
             Err(Stop::Asked) => {
                 ops::transfers::proof_put_off(ops, id, "it was stopped").await?;
                 return Ok(true);

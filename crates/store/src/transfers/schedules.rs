@@ -14,6 +14,7 @@ fn schedule(row: &SqliteRow) -> Result<Schedule> {
         hour: row.number("hour")?,
         timezone: row.text("timezone")?,
         done: row.time_if_any("done")?,
+        overdue: row.time_if_any("overdue")?,
         created_at: row.time("created_at")?,
     })
 }
@@ -47,6 +48,17 @@ pub async fn set_done(write: &mut Write, id: ScheduleId, done: Timestamp) -> Res
     sqlx::query("UPDATE transfer_schedules SET done = $2 WHERE id = $1")
         .bind(id.to_string())
         .bind(micros(done))
+        .execute(write.sql())
+        .await?;
+    Ok(())
+}
+
+/// Notes since when it was told that no backup is proven.
+pub async fn set_overdue(write: &mut Write, id: ScheduleId, since: Timestamp) -> Result<()> {
+    write.touch(Table::Transfers);
+    sqlx::query("UPDATE transfer_schedules SET overdue = $2 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(micros(since))
         .execute(write.sql())
         .await?;
     Ok(())

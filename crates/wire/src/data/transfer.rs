@@ -94,6 +94,8 @@ pub struct PublicUrl {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schedule {
     pub uuid: Uuid,
+    /// The add-on's id. Not of Heroku's.
+    pub addon_id: Uuid,
     pub name: String,
     pub hour: u8,
     pub timezone: String,
