@@ -4,7 +4,7 @@ use crate::{catalog, run};
 use anyhow::{Context, Result, ensure};
 use e2e::{App, Server, until};
 
-/// Counts visits in both: a number in PostgreSQL, the same in the key-value store.
+/// Counts visits in both, a number in PostgreSQL and the same in the key-value store, and prints them.
 const PROGRAM: &str = r#"
 import http.server, os, psycopg, redis
 
@@ -14,7 +14,9 @@ def visit():
         database.execute("INSERT INTO visits DEFAULT VALUES")
         rows = database.execute("SELECT count(*) FROM visits").fetchone()[0]
     store = redis.from_url(os.environ["REDIS_URL"], ssl_cert_reqs=None)
-    return f"rows {rows} hits {store.incr('hits')}"
+    text = f"rows {rows} hits {store.incr('hits')}"
+    print("visited:", text, flush=True)
+    return text
 
 class Page(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -29,7 +31,11 @@ class Page(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer(("", int(os.environ["PORT"])), Page).serve_forever()
 "#;
 
-/// From an order to a page that uses both, and back.
+/// What a manifest says of such an app.
+const APP_JSON: &str =
+    r#"{"name": "shelf", "addons": ["heroku-postgresql:mini", "heroku-redis:mini", "papertrail:choklad"]}"#;
+
+/// From an order to a page that uses all of them, and back.
 pub(crate) fn postgres_and_redis(server: &Server) -> Result<()> {
     run(async {
         let app = App::create(server, "shelf")?;
@@ -37,7 +43,9 @@ pub(crate) fn postgres_and_redis(server: &Server) -> Result<()> {
         let made = made.all();
         ensure!(made.contains("DATABASE_URL") || made.contains("in the background"), "{made}");
         app.heroku(&["addons:create", "heroku-redis:mini", "--name", "shelf-keys"])?.ok()?;
+        app.heroku(&["addons:create", "papertrail:choklad"])?.ok()?;
         app.heroku(&["addons:wait"])?.ok()?;
+        app.write("app.json", APP_JSON)?;
         app.write("app.py", PROGRAM)?;
         app.write("requirements.txt", "psycopg[binary]==3.2.9\nredis==6.4.0\n")?;
         app.write(".python-version", "3.13\n")?;
@@ -46,6 +54,10 @@ pub(crate) fn postgres_and_redis(server: &Server) -> Result<()> {
         app.push()?.ok()?;
         app.answers("rows 1 hits 1").await?;
         app.answers("rows 2 hits 2").await?;
+        app.logs_say("visited: rows 2 hits 2").await?;
+        let words = ["logs:search", "\"rows 2\" program:app/web.1", "--app", &app.name];
+        let found = server.kigo(&words)?.ok()?.stdout;
+        ensure!(found.contains("visited: rows 2 hits 2") && !found.contains("rows 1"), "{found}");
 
         let config = app.heroku(&["config"])?.ok()?.stdout;
         ensure!(config.contains("DATABASE_URL:") && config.contains("postgres://u"), "{config}");
@@ -58,7 +70,9 @@ pub(crate) fn postgres_and_redis(server: &Server) -> Result<()> {
         );
 
         let list = app.heroku(&["addons"])?.ok()?.stdout;
-        for words in ["heroku-postgresql", "essential-0", "DATABASE", "shelf-keys", "REDIS", "created"] {
+        for words in
+            ["heroku-postgresql", "essential-0", "DATABASE", "shelf-keys", "REDIS", "papertrail", "created"]
+        {
             ensure!(list.contains(words), "no {words:?} in {list}");
         }
         let info = app.heroku(&["addons:info", "REDIS"])?.ok()?.stdout;
