@@ -41,6 +41,7 @@ pub use builder_seam::Build;
 pub use driver::Board;
 pub use error::{Error, Result};
 pub use output::{OutputId, OutputStream, OutputWriter, Outputs};
+pub use services::service_start;
 pub use shelf::{Shelf, StoreError as ShelfError};
 pub use storage::{Answer, Storage};
 pub use webhooks::Show;

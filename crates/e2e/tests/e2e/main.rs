@@ -5,6 +5,7 @@
 //! the run.
 
 mod addons;
+mod addons_test;
 mod backups;
 mod catalog;
 mod cli_more;
@@ -47,6 +48,7 @@ const SHARED: &[(&str, Shared)] = &[
     ("addons::postgres_and_redis", addons::postgres_and_redis),
     ("catalog::every_service", catalog::every_service),
     ("catalog::the_example_of_the_document", catalog::the_example_of_the_document),
+    ("addons_test::a_definition_is_tried", addons_test::a_definition_is_tried),
     ("catalog::many_at_once", catalog::many_at_once),
     ("redis::the_official_cli", redis::the_official_cli),
     ("partners::a_service_that_others_run", partners::a_service_that_others_run),
