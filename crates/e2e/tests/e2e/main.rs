@@ -17,6 +17,7 @@ mod failures;
 mod hostile_builds;
 mod isolation;
 mod kills;
+mod kills_addons;
 mod languages;
 mod papertrail;
 mod partners;
@@ -150,6 +151,7 @@ const ALONE: &[(&str, Alone)] = &[
     ("kills::during_a_setup", kills::during_a_setup),
     ("kills::during_a_scale_up", kills::during_a_scale_up),
     ("kills::during_a_tail", kills::during_a_tail),
+    ("kills_addons::while_hooks_are_at_work", kills_addons::while_hooks_are_at_work),
     ("kills::during_steady_traffic", kills::during_steady_traffic),
 ];
 
