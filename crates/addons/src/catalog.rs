@@ -90,6 +90,11 @@ impl Catalog {
         Ok(())
     }
 
+    /// Nothing but this service.
+    pub fn only(definition: Definition) -> Self {
+        Self { services: BTreeMap::from([(definition.name.clone(), definition)]) }
+    }
+
     /// This one with what partners run besides. What has a name that is taken is left out.
     pub fn with(&self, partners: impl IntoIterator<Item = Definition>) -> Self {
         let mut all = self.clone();
@@ -162,6 +167,7 @@ mod tests {
             settings = { level = { about = "a", default = "9", number = { least = 0, most = 3 } }, A = { about = "a", default = "" } }
             run = { packages = [], start = "exec bad", port = 1 }
             hooks = { follow = "lead" }
+            test = { write = "put" }
             plans = [{ name = "one", title = "One", archive = 5 }, { name = "one", title = "One", shared = true, rollback = 4 }]
         "#;
         let error = Catalog::parse("bad.toml", text).expect_err("not right").to_string();
@@ -185,6 +191,7 @@ mod tests {
             "settings.level.default: \"9\" is not a number from 0 to 3",
             "settings.level: there is a value of that name",
             "hooks.settings is missing",
+            "test: write and read come together",
             "hooks.deprovision is missing",
             "hooks: follow and unfollow come together",
             "run.packages: nothing to install",

@@ -49,6 +49,9 @@ pub struct Definition {
     pub run: Option<Running>,
     #[serde(default)]
     pub hooks: Hooks,
+    /// How an app would use it, for whoever tries the definition.
+    #[serde(default)]
+    pub test: Test,
     pub plans: Vec<Plan>,
     /// How a partner runs it, in the place of all that. No definition says this: a manifest does.
     #[serde(skip)]
@@ -164,6 +167,18 @@ pub struct Hooks {
     pub follow: Option<String>,
     /// Lets a service that follows another one go its own way.
     pub unfollow: Option<String>,
+}
+
+/// Bash scripts that use an add-on as an app does, in a dyno of one that is attached to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Test {
+    /// Debian packages that they need besides the service's own.
+    pub packages: Vec<String>,
+    /// Puts something in. Runs again where nothing is kept.
+    pub write: Option<String>,
+    /// Fails unless that is there.
+    pub read: Option<String>,
 }
 
 /// Memory and disk.

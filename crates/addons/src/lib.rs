@@ -19,7 +19,7 @@ mod template;
 mod values;
 
 pub use catalog::{Catalog, CatalogError};
-pub use definition::{Definition, Hooks, Naming, Plan, Provided, Running, Size, ValueRule};
+pub use definition::{Definition, Hooks, Naming, Plan, Provided, Running, Size, Test, ValueRule};
 pub use manifest::{Contract, Manifest, ManifestError, Offer, Secrets};
 pub use names::{addon_name, color};
 pub use settings::{Range, Setting};

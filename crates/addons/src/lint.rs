@@ -142,8 +142,14 @@ fn running(definition: &Definition, problems: &mut Vec<String>) {
         if hooks != &crate::Hooks::default() {
             problems.push("hooks: there is nothing that runs, so there is nothing to run them in".into());
         }
+        if definition.test != crate::Test::default() {
+            problems.push("test: there is nothing that runs, so there is nothing to write to".into());
+        }
         return;
     };
+    if definition.test.write.is_some() != definition.test.read.is_some() {
+        problems.push("test: write and read come together".into());
+    }
     if definition.plans.iter().any(|plan| plan.shared) && hooks.deprovision.is_none() {
         problems.push("hooks.deprovision is missing: plans that share a container need it".into());
     }

@@ -4,7 +4,7 @@
 //! `plans`, which Heroku keeps elsewhere. Words that are not known are passed over, as Heroku's own
 //! tools do. Errors name the line.
 
-use crate::{Definition, Hooks, Naming, Plan};
+use crate::{Definition, Hooks, Naming, Plan, Test};
 use domain::addon::check_attachment_name;
 use serde::de::{Error as _, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -193,6 +193,7 @@ impl Manifest {
             settings: BTreeMap::new(),
             run: None,
             hooks: Hooks::default(),
+            test: Test::default(),
             plans: offers.iter().map(plan).collect(),
             contract: Some(Contract {
                 base_url: self.api.production.base_url.clone(),

@@ -32,7 +32,8 @@ pub use error::ApiError;
 pub use extract::Secure;
 pub use routes::router;
 pub use seams::{
-    Blobs, ByteStream, DatabaseError, Databases, OutputOf, Outputs, Runnable, Stored, StoredSlug, UploadError,
+    Blobs, ByteStream, DatabaseError, Databases, OutputOf, Outputs, Runnable, ServerOf, Stored, StoredSlug,
+    UploadError,
 };
 pub use snapshot::snapshot;
 

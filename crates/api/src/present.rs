@@ -19,7 +19,7 @@ pub(crate) use addon::{addon, attachment, plan, region_capability, service as ad
 pub(crate) use app::{app, buildpacks, domain, feature, log_drain};
 pub(crate) use app_setup::app_setup;
 pub(crate) use build::{build, slug, source, test_build};
-pub(crate) use database::{database, database_credential, database_settings};
+pub(crate) use database::{database, database_credential, database_settings, report};
 pub(crate) use dyno::{dyno, dyno_size, formation};
 pub(crate) use papertrail::search;
 pub(crate) use place::{SINCE, generation, region, stable_id, stack};

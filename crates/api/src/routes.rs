@@ -235,8 +235,12 @@ fn redis_routes() -> Router<Api> {
 
 /// The data API's part about databases.
 fn postgres_routes() -> Router<Api> {
-    use data::{postgres, postgres_credentials as credentials, postgres_settings};
+    use data::{postgres, postgres_credentials as credentials, postgres_settings, reports};
     Router::new()
+        .route("/reports", post(reports::create))
+        .route("/reports/{report}", get(reports::info))
+        .route("/client/v11/databases/{database}/metrics", get(reports::metrics))
+        .route("/client/v11/databases/{database}/burst_status", get(reports::burst_status))
         .route("/client/v11/databases/{database}", get(postgres::info))
         .route("/client/v11/databases/{database}/wait_status", get(postgres::wait_status))
         .route("/client/v11/databases/{database}/reset", put(postgres::reset))

@@ -3,7 +3,9 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use domain::{AppSetupId, BuildId, DatabaseAccess, DatabaseFigures, Digest, ReleaseId, Slug, TransferId};
+use domain::{
+    AppSetupId, BuildId, Check, DatabaseAccess, DatabaseFigures, Digest, ReleaseId, Slug, TransferId,
+};
 use futures_util::stream::BoxStream;
 use std::collections::BTreeMap;
 use std::io;
@@ -104,6 +106,15 @@ pub enum DatabaseError {
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// Who has a database server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerOf {
+    /// The database has it to itself.
+    One,
+    /// Several databases share it.
+    Many,
+}
+
 /// The servers that databases are in. Nobody's permission is asked here any more.
 #[async_trait]
 pub trait Databases: Send + Sync + 'static {
@@ -132,4 +143,12 @@ pub trait Databases: Send + Sync + 'static {
 
     /// Gives everything in a database to its owner again, and the owner all of these users' rights.
     async fn repair_owner(&self, access: &DatabaseAccess, users: &[String]) -> Result<(), DatabaseError>;
+
+    /// Looks for what is wrong with a database that may have so many connections.
+    async fn diagnose(
+        &self,
+        access: &DatabaseAccess,
+        connections: u64,
+        whose: ServerOf,
+    ) -> Result<Vec<Check>, DatabaseError>;
 }

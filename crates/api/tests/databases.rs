@@ -271,3 +271,60 @@ async fn credentials_come_and_go() {
     let left = get(&world, base).await.body;
     assert_eq!(left.as_array().unwrap().len(), 1, "{left}");
 }
+
+#[tokio::test]
+async fn a_report_is_made_and_kept_for_who_may_see_the_database() {
+    let (world, app) = world("essential-0", true).await;
+    let url = get(&world, &format!("/apps/{app}/config-vars")).await.body["DATABASE_URL"].clone();
+    let asked = json!({ "app": app, "database": "DATABASE_URL", "plan": "essential-0", "url": url });
+    let made = world.request("POST", "/reports", asked.clone()).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let done = world.memory.done.lock().unwrap().clone();
+    assert_eq!(done, ["look for what is wrong with 20 connections of Many to d"]);
+    assert_eq!((&made.body["app"], &made.body["database"]), (&json!(app), &json!("DATABASE_URL")));
+    // As the official CLI reads them: a table in the order of its columns, a reason as an object.
+    assert_eq!(
+        made.body["checks"],
+        json!([
+            { "name": "Long Queries", "status": "red", "results": [
+                { "pid": "7", "duration": "2s" }, { "pid": "8", "duration": "2s" },
+            ] },
+            { "name": "Bloat", "status": "green", "results": [] },
+            { "name": "Load", "status": "skipped", "results": { "error": "Load check not supported on this plan" } },
+        ])
+    );
+    let path = format!("/reports/{}", made.body["id"].as_str().unwrap());
+    assert_eq!(get(&world, &path).await.body, made.body);
+
+    for other in [json!("postgres://u:p@db.example.com:5432/d"), json!("")] {
+        let mut asked = asked.clone();
+        asked["url"] = other;
+        let refused = world.request("POST", "/reports", asked).await;
+        assert_eq!((refused.status.as_u16(), &refused.body["id"]), (422, &json!("invalid_params")));
+    }
+    for path in ["/reports/4b5b1a80-0000-4000-8000-000000000000", "/reports/x"] {
+        assert_eq!(get(&world, path).await.status, 404, "{path}");
+    }
+    world.memory.silent.store(true, Ordering::Relaxed);
+    assert_eq!(world.request("POST", "/reports", asked).await.status, 503);
+    // It goes with its database.
+    let gone = world.request("DELETE", &format!("/apps/{app}/addons/acme-db"), json!({})).await;
+    assert_eq!(gone.status, 200, "{}", gone.body);
+    assert_eq!(get(&world, &path).await.status, 404);
+}
+
+#[tokio::test]
+async fn what_a_database_said_of_itself_is_told() {
+    let (world, _) = world("standard-0", true).await;
+    let base = "/client/v11/databases/acme-db";
+    assert_eq!(get(&world, &format!("{base}/metrics")).await.body, json!([]));
+    let mut tx = world.ops.store().read().await.unwrap();
+    let id = store::addons::by_name(&mut tx, "acme-db").await.unwrap().unwrap().id;
+    drop(tx);
+    let samples = [("tables".to_owned(), "3".to_owned())].into();
+    ops::addons::sampled(&world.ops, id, &samples).await.unwrap();
+    let told = get(&world, &format!("{base}/metrics")).await.body;
+    assert_eq!(told, json!([{ "name": "tables", "value": "3" }]));
+    assert_eq!(get(&world, &format!("{base}/burst_status")).await.body, json!({}));
+    assert_eq!(get(&world, "/client/v11/databases/nobody-s/metrics").await.status, 404);
+}

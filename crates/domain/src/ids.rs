@@ -84,6 +84,8 @@ ids! {
     PartnerTokenId
     /// A release.
     ReleaseId
+    /// What was found out about a database.
+    ReportId
     /// A repository of the registry.
     RepositoryId
     /// A run of a job of the scheduler.

@@ -6,7 +6,7 @@ use std::process::Command;
 
 /// Fails with everything that still mentions the platform's folder or the addresses of its dynos,
 /// which begin with `network`.
-pub(crate) fn none(root: &Path, network: &str) -> Result<()> {
+pub fn none(root: &Path, network: &str) -> Result<()> {
     let place = root.to_string_lossy().into_owned();
     let mut found = Vec::new();
     for (what, text) in [

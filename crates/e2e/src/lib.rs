@@ -5,7 +5,7 @@
 //! at what a person sees.
 
 pub mod app;
-mod leftovers;
+pub mod leftovers;
 mod network;
 pub mod other_host;
 mod other_side;

@@ -82,6 +82,11 @@ impl Server {
         self.root.join(name)
     }
 
+    /// What all addresses of its containers begin with.
+    pub fn network(&self) -> String {
+        self.network.prefix()
+    }
+
     /// The server's own log so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.root.join("server.log")).unwrap_or_default()

@@ -8,6 +8,7 @@ mod purge;
 mod reserve;
 mod server;
 mod stack;
+mod trial;
 
 use clap::{Parser, Subcommand};
 use config::{Config, ServerArgs};
@@ -46,6 +47,9 @@ enum Local {
         #[arg(required = true)]
         files: Vec<std::path::PathBuf>,
     },
+    /// Try a definition of an add-on: order it, use it, back it up, restart it, give it up
+    #[command(name = "addons:test")]
+    Test(trial::TestArgs),
     /// Called by git
     #[command(subcommand, hide = true)]
     Hook(Hook),
@@ -66,7 +70,8 @@ enum Hook {
 }
 
 /// First words that are commands of this machine.
-const LOCAL: &[&str] = &["server", "env", "stack", "purge", "addons:lint", "hook", "--version", "-V"];
+const LOCAL: &[&str] =
+    &["server", "env", "stack", "purge", "addons:lint", "addons:test", "hook", "--version", "-V"];
 
 fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1);
@@ -92,6 +97,10 @@ fn main() -> ExitCode {
             Config::resolve(&server).and_then(|config| purge::purge(&config, yes))
         }
         Local::Lint { files } => lint::lint(&files),
+        Local::Test(args) => match trial::run(&args) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
         Local::Hook(Hook::PreReceive) => return git::hook::pre_receive(),
     };
     match outcome {

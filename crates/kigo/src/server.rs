@@ -10,8 +10,9 @@ mod databases;
 mod git_backend;
 mod health;
 mod http;
-mod journal;
+pub(crate) mod journal;
 mod output;
+pub(crate) mod parts;
 mod platform_metrics;
 mod rendezvous;
 mod routing;
@@ -25,23 +26,17 @@ use addons::Catalog;
 use anyhow::{Context, Result};
 use axum::extract::Request;
 use axum::middleware::Next;
-use builder::Builder;
 use capacity::Capacity;
-use engine_local::Local;
 use health::{Health, Readiness};
-use image::ImageStore;
 use jiff::Timestamp;
 use journal::AppLogs;
-use logs::Logs;
 use ops::Ops;
+use parts::Base;
 use prometheus_client::registry::Registry as Metrics;
-use reconcile::{Outputs, Shelf};
 use rendezvous::Rendezvous;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Keys, Store};
 use tls::{Certificates, SniffListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -67,18 +62,6 @@ pub(crate) fn run(config: &Config) -> Result<()> {
     outcome
 }
 
-/// The parts that others are made of.
-struct Base {
-    ops: Ops,
-    images: ImageStore,
-    logs: Logs,
-    engine: Arc<Local>,
-    builder: Builder,
-    certificates: Certificates,
-    outputs: Outputs,
-    shelf: Shelf,
-}
-
 /// Everything that listens, bound before anything is served, so that a taken port is found out
 /// before a dyno is touched.
 struct Bound {
@@ -94,7 +77,8 @@ async fn serve(config: &Config) -> Result<()> {
     let certificates = certificates(config)?;
     let capacity = Capacity::claim();
     let bound = bind(config, capacity, &certificates).await?;
-    let base = base(config, &bound, certificates).await?;
+    let catalog = Catalog::load(config.catalog.as_deref())?;
+    let base = parts::open(config, &bound.endpoints, catalog).await?;
     bootstrap(&base.ops).await?;
 
     let mut registry = Metrics::with_prefix("kigo");
@@ -108,8 +92,8 @@ async fn serve(config: &Config) -> Result<()> {
 
     // The router first: dynos that run already are served again before anything else happens.
     let routes = router::Routes::new();
-    let settings = settings::loop_settings(config, &bound.endpoints, base.shelf.clone());
-    let loops = reconcile::start(deps(&base, &routes, &bound.endpoints), settings, &shutdown);
+    let settings = parts::loop_settings(config, &bound.endpoints, &base);
+    let loops = reconcile::start(parts::deps(&base, &routes, &bound.endpoints), settings, &shutdown);
     let _ = board.set(loops.board());
     let hooks = router::Hooks {
         log: Arc::new(AppLogs(base.logs.clone())),
@@ -120,7 +104,7 @@ async fn serve(config: &Config) -> Result<()> {
     let routed = tokio::spawn(bound.router.run(routes, hooks, shutdown.clone().cancelled_owned()));
     let git = settings::git_config(config)?.bind(Arc::new(git_backend(&base))).context("cannot serve git")?;
     let pages = pages(config, &bound.endpoints, &bound.rendezvous, &base, &git, &health, &shutdown)?;
-    let tls = base.certificates.server_config(&[b"http/1.1"])?;
+    let tls = certificates.server_config(&[b"http/1.1"])?;
     let listener = SniffListener::new(bound.api, tls, capacity.api)?;
     let mut serving = vec![
         tokio::spawn(logged("git", async_ok(git.run(shutdown.clone().cancelled_owned())))),
@@ -130,14 +114,13 @@ async fn serve(config: &Config) -> Result<()> {
     let rendezvous = Rendezvous {
         ops: base.ops.clone(),
         engine: base.engine.clone(),
-        tls: TlsAcceptor::from(base.certificates.server_config(&[])?),
+        tls: TlsAcceptor::from(certificates.server_config(&[])?),
         connections: capacity.rendezvous,
     };
     serving.push(tokio::spawn(logged(
         "rendezvous",
         async_ok(rendezvous.run(bound.rendezvous, shutdown.clone())),
     )));
-    let certificates = base.certificates.clone();
     let fresh = tokio::spawn(async move { certificates.keep_fresh().await });
     crate::env::write_bundle(&bound.endpoints.ca)?;
     bound.endpoints.write(&config.data_dir)?;
@@ -191,63 +174,6 @@ async fn bind(config: &Config, capacity: Capacity, certificates: &Certificates) 
         ca: certificates.authority_path().to_owned(),
     };
     Ok(Bound { api, rendezvous, router, endpoints })
-}
-
-async fn base(config: &Config, bound: &Bound, certificates: Certificates) -> Result<Base> {
-    let data = &config.data_dir;
-    let store = open_store(data).await.context("cannot open the database")?;
-    let images = ImageStore::open(data)?;
-    let logs = Logs::open(logs::Config::new(data.join("logs")))?;
-    let settings = ops::Settings {
-        api_origin: bound.endpoints.api_url.clone(),
-        base_domain: config.base_domain.clone(),
-        max_registry_bytes: config.registry_app_limit,
-        catalog: Arc::new(Catalog::load(config.catalog.as_deref())?),
-        service_addresses: settings::service_addresses(config)?,
-        sends_mail: config.mail.is_some(),
-        tells_operator: config.operator.is_some(),
-        ..ops::Settings::default()
-    };
-    let ops = Ops::new(store, settings, Arc::new(AppLogs(logs.clone())));
-    reconcile::keep_logs(&ops, &logs).await?;
-    ops::domains::refresh_defaults(&ops).await?;
-    ops::partners::load(&ops).await?;
-    let engine = Local::open(settings::local_config(config)?, images.clone()).await?;
-    for warning in engine.warnings() {
-        warn!("{warning}");
-    }
-    let engine = Arc::new(engine);
-    let builder =
-        Builder::new(engine.clone(), images.clone(), data.clone(), settings::build_settings(config)?);
-    let (outputs, shelf) = (Outputs::new(data), settings::shelf(config)?);
-    Ok(Base { ops, images, logs, engine, builder, certificates, outputs, shelf })
-}
-
-async fn open_store(data: &Path) -> Result<Store> {
-    let given = std::env::var("KIGO_MASTER_KEY").ok();
-    let keys = || Keys::load(data, given.as_deref()).context("cannot read the master key");
-    match Store::open(data, keys()?).await {
-        Err(error) if ops::is_disk_full(&error) && reserve::give_up(data) => {
-            warn!("the disk is full: starting with the room that was kept for that; make more");
-            Ok(Store::open(data, keys()?).await?)
-        }
-        opened => Ok(opened?),
-    }
-}
-
-fn deps(base: &Base, routes: &router::Routes, endpoints: &Endpoints) -> reconcile::Deps {
-    let shown = api::Config { app_url: endpoints.app_url.clone(), ..api::Config::default() };
-    reconcile::Deps {
-        ops: base.ops.clone(),
-        engine: base.engine.clone(),
-        builder: Arc::new(base.builder.clone()),
-        images: base.images.clone(),
-        logs: base.logs.clone(),
-        outputs: base.outputs.clone(),
-        routing: Arc::new(routing::Router(routes.clone())),
-        storage: Arc::new(databases::Postgres),
-        show: Arc::new(apps::Apps { ops: base.ops.clone(), config: shown }),
-    }
 }
 
 fn git_backend(base: &Base) -> git_backend::GitBackend {

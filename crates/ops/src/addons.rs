@@ -29,7 +29,7 @@ pub use update::{Update, update};
 use crate::access::{self, Role};
 use crate::{Actor, AppRef, Error, Ops, Permission, Result};
 use ::addons::Provided;
-use domain::{Addon, App, Attachment, Resource};
+use domain::{Addon, AddonState, App, AppName, Attachment, Resource};
 use std::collections::BTreeSet;
 use store::Tx;
 
@@ -208,16 +208,35 @@ pub(crate) async fn find_in_app(tx: &mut Tx, app: &App, identity: &str) -> Resul
         (None, Err(_)) => store::addons::by_name(tx, identity).await?,
     };
     let is_seen = |addon: &Addon| {
-        addon.state != domain::AddonState::Deprovisioning
+        addon.state != AddonState::Deprovisioning
             && (addon.app == app.id || attachments.iter().any(|one| one.addon == addon.id))
     };
     found.filter(is_seen).ok_or_else(missing)
 }
 
 /// The add-on of an app's that the platform provides, of which there is one at most.
-pub(crate) async fn provided(ops: &Ops, tx: &mut Tx, app: &App, what: Provided) -> Result<Option<Addon>> {
+async fn provided(ops: &Ops, tx: &mut Tx, app: &App, what: Provided) -> Result<Option<Addon>> {
     let addons = there(store::addons::of_app(tx, app.id).await?);
     Ok(addons.into_iter().find(|addon| provider(ops, addon) == Some(what)))
+}
+
+/// An app that one may do this to, and its add-on that the platform provides, once it is there. `missing` is what
+/// who has none is told, by the app's name.
+pub(crate) async fn find_provided(
+    ops: &Ops,
+    tx: &mut Tx,
+    actor: &Actor,
+    app: &str,
+    permission: Permission,
+    what: Provided,
+    missing: impl FnOnce(&AppName) -> String,
+) -> Result<(App, Addon)> {
+    let app = access::app(tx, actor, app, permission, Role::Collaborator).await?;
+    let found = provided(ops, tx, &app, what).await?;
+    match found.filter(|addon| addon.state == AddonState::Provisioned) {
+        Some(addon) => Ok((app, addon)),
+        None => Err(Error::NotFound { resource: "add_on", message: missing(&app.name) }),
+    }
 }
 
 /// The part of the platform that provides an add-on.

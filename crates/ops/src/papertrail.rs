@@ -7,8 +7,7 @@ mod searches;
 pub use alerts::{looked, not_sent, sent};
 pub use searches::{AlertSet, Set, create, destroy, list, update};
 
-use crate::access::{self, Role};
-use crate::{Actor, Error, Ops, Permission, Result};
+use crate::{Actor, Ops, Permission, Result, addons};
 use ::addons::{Plan, Provided};
 use domain::{Addon, AddonState, App};
 use jiff::{SignedDuration, Timestamp};
@@ -41,7 +40,7 @@ pub async fn window(ops: &Ops, actor: &Actor, app: &str) -> Result<Window> {
 pub async fn kept(ops: &Ops) -> Result<Vec<(domain::AppId, u64, Duration)>> {
     let addons = store::addons::list(&mut ops.store().read().await?).await?;
     let there = addons.into_iter().filter(|addon| addon.state == AddonState::Provisioned);
-    let kept = there.filter(|addon| crate::addons::provider(ops, addon) == Some(Provided::Papertrail));
+    let kept = there.filter(|addon| addons::provider(ops, addon) == Some(Provided::Papertrail));
     let bounds = kept.map(|addon| {
         let age = Duration::from_hours(24).saturating_mul(limit(ops, &addon, SEARCH_DAYS) as u32);
         (addon.app, limit(ops, &addon, LOG) << 20, age)
@@ -67,15 +66,8 @@ async fn find(
     app: &str,
     permission: Permission,
 ) -> Result<(App, Addon)> {
-    let app = access::app(tx, actor, app, permission, Role::Collaborator).await?;
-    let found = crate::addons::provided(ops, tx, &app, Provided::Papertrail).await?;
-    let missing = || Error::NotFound {
-        resource: "add_on",
-        message: format!(
-            "The log of the app {} can't be searched. Add that with `heroku addons:create papertrail:choklad`.",
-            app.name
-        ),
-    };
-    let addon = found.filter(|addon| addon.state == AddonState::Provisioned).ok_or_else(missing)?;
-    Ok((app, addon))
+    addons::find_provided(ops, tx, actor, app, permission, Provided::Papertrail, |app| {
+        format!("The log of the app {app} can't be searched. Add that with `heroku addons:create papertrail:choklad`.")
+    })
+    .await
 }

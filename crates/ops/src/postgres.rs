@@ -3,6 +3,7 @@
 
 mod pooling;
 mod relations;
+pub mod reports;
 mod settings;
 mod storage;
 

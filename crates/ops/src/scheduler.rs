@@ -7,10 +7,9 @@ mod runs;
 pub use jobs::{Set, create, destroy, info, list, update};
 pub use runs::{Decided, Ended, decided, ended, history, run};
 
-use crate::access::{self, Role};
-use crate::{Actor, Error, Ops, Permission, Result};
+use crate::{Actor, Error, Ops, Permission, Result, addons};
 use ::addons::Provided;
-use domain::{Addon, AddonState, App, Job, Run};
+use domain::{Addon, App, Job, Run};
 use store::Tx;
 
 /// Jobs of one app at most.
@@ -33,17 +32,10 @@ async fn find(
     app: &str,
     permission: Permission,
 ) -> Result<(App, Addon)> {
-    let app = access::app(tx, actor, app, permission, Role::Collaborator).await?;
-    let found = crate::addons::provided(ops, tx, &app, Provided::Scheduler).await?;
-    let missing = || Error::NotFound {
-        resource: "add_on",
-        message: format!(
-            "The app {} has no scheduler. Add it with `heroku addons:create scheduler:standard`.",
-            app.name
-        ),
-    };
-    let addon = found.filter(|addon| addon.state == AddonState::Provisioned).ok_or_else(missing)?;
-    Ok((app, addon))
+    addons::find_provided(ops, tx, actor, app, permission, Provided::Scheduler, |app| {
+        format!("The app {app} has no scheduler. Add it with `heroku addons:create scheduler:standard`.")
+    })
+    .await
 }
 
 /// A job of this add-on.

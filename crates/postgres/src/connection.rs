@@ -59,6 +59,11 @@ impl Connection {
 
     /// The rows of a statement, their columns by name. What is NULL is missing.
     pub(crate) async fn rows(&self, sql: &str) -> Result<Vec<BTreeMap<String, String>>> {
+        Ok(self.table(sql).await?.into_iter().map(BTreeMap::from_iter).collect())
+    }
+
+    /// The rows of a statement, their columns in order. What is NULL is missing.
+    pub(crate) async fn table(&self, sql: &str) -> Result<Vec<Vec<(String, String)>>> {
         let done = tokio::time::timeout(STATEMENT, self.client.simple_query(sql)).await;
         let messages = done.map_err(|_| Error::TimedOut)?.map_err(Error::Statement)?;
         let rows = messages.iter().filter_map(|message| match message {

@@ -1,14 +1,16 @@
 //! Speaks to PostgreSQL servers of add-ons as their administrator: asks for figures, empties databases,
-//! ends connections, changes settings.
+//! ends connections, changes settings, looks for what is wrong.
 //!
 //! It knows SQL and nothing of rows, users or plans: who may do what was decided before. Each function
 //! opens a connection of its own and closes it; all of them may be called again after they were cut off.
 
 mod connection;
+mod diagnosis;
 mod reset;
 mod settings;
 mod storage;
 
+pub use diagnosis::diagnose;
 pub use reset::reset;
 pub use settings::{change_setting, settings};
 pub use storage::{allow_growth, sizes};

@@ -46,6 +46,7 @@ pub use error::{Error, Result};
 pub use notices::Operator;
 pub use output::{OutputId, OutputStream, OutputWriter, Outputs};
 pub use send::Mail;
+pub use services::service_start;
 pub use shelf::{Shelf, StoreError as ShelfError};
 pub use storage::{Answer, Storage};
 pub use webhooks::Show;

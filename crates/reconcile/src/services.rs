@@ -82,6 +82,12 @@ impl Worker {
     }
 }
 
+/// The id of this start of a service, if a container is one; each start has another.
+pub fn service_start(seen: &Observation) -> Option<&str> {
+    let is_service = seen.labels.get(label::KIND).is_some_and(|kind| kind == label::SERVICE);
+    seen.labels.get(label::START).filter(|_| is_service).map(String::as_str)
+}
+
 /// What is being done at this moment. Forgotten with the server; then all of it is begun again.
 #[derive(Clone, Default)]
 pub(crate) struct AtWork(Arc<Mutex<Busy>>);

@@ -37,6 +37,7 @@ pub mod partner_tokens;
 pub mod partners;
 pub mod registry;
 pub mod releases;
+pub mod reports;
 pub mod resources;
 pub mod scheduler;
 pub mod settings;

@@ -147,6 +147,7 @@ const SEALED_COLUMNS: &[SealedColumn] = sealed_columns![
     "webhook_shadows"."sealed_data" by "id",
     "webhook_events"."sealed_payload" by "id",
     "papertrail_searches"."sealed_address" by "id",
+    "reports"."sealed_checks" by "id",
 ];
 
 /// Wraps the data keys of all rows anew.

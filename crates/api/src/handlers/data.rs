@@ -4,5 +4,6 @@ pub(crate) mod postgres;
 pub(crate) mod postgres_credentials;
 pub(crate) mod postgres_settings;
 pub(crate) mod redis;
+pub(crate) mod reports;
 pub(crate) mod schedules;
 pub(crate) mod transfers;

@@ -1,13 +1,32 @@
 //! Databases of Heroku Postgres.
 
-use domain::{Archive, DatabaseAccess, DatabaseFigures};
+use domain::{Archive, DatabaseAccess, DatabaseFigures, Light, Report};
 use jiff::Timestamp;
 use ops::postgres::{Database, Kind, Relations, SETTINGS};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use wire::data::postgres::{Credential, Login, Row, Setting};
+use wire::data::postgres::{Check, Columns, Credential, Login, Results, Row, Setting};
 
 const KIB: f64 = 1024.0;
+
+/// As `pg:diagnose` shows it.
+pub(crate) fn report(report: Report) -> wire::data::postgres::Report {
+    let check = |check: domain::Check| {
+        let mut found: Vec<_> = check.found.into_iter().map(Columns).collect();
+        let results = match check.light {
+            Light::Skipped => Results::Reason(found.pop().unwrap_or_default()),
+            _ => Results::Table(found),
+        };
+        Check { name: check.name, status: check.light.as_str(), results }
+    };
+    wire::data::postgres::Report {
+        id: report.id.0,
+        app: report.app,
+        database: report.database,
+        created_at: report.created_at.into(),
+        checks: report.checks.into_iter().map(check).collect(),
+    }
+}
 
 /// As `pg:info` shows it; without figures if it does not answer, `behind` so many commits of what it follows.
 /// `None` if it is not there.

@@ -1,11 +1,12 @@
 //! Seams that keep what they are given in memory.
 
 use api::{
-    Blobs, ByteStream, DatabaseError, Databases, OutputOf, Outputs, Runnable, Stored, StoredSlug, UploadError,
+    Blobs, ByteStream, DatabaseError, Databases, OutputOf, Outputs, Runnable, ServerOf, Stored, StoredSlug,
+    UploadError,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use domain::{DatabaseAccess, DatabaseFigures, Digest, Slug, SlugId, TransferId};
+use domain::{Check, DatabaseAccess, DatabaseFigures, Digest, Light, Slug, SlugId, TransferId};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sha2::Digest as _;
 use std::collections::{BTreeMap, HashMap};
@@ -172,5 +173,25 @@ impl Databases for Memory {
 
     async fn repair_owner(&self, access: &DatabaseAccess, users: &[String]) -> Result<(), DatabaseError> {
         self.do_to(access, &format!("repair {users:?} in"))
+    }
+
+    async fn diagnose(
+        &self,
+        access: &DatabaseAccess,
+        connections: u64,
+        whose: ServerOf,
+    ) -> Result<Vec<Check>, DatabaseError> {
+        self.do_to(
+            access,
+            &format!("look for what is wrong with {connections} connections of {whose:?} to"),
+        )?;
+        let query =
+            |pid: &str| vec![("pid".to_owned(), pid.to_owned()), ("duration".to_owned(), "2s".to_owned())];
+        let found = vec![query("7"), query("8")];
+        Ok(vec![
+            Check { name: "Long Queries".into(), light: Light::Red, found },
+            Check { name: "Bloat".into(), light: Light::Green, found: Vec::new() },
+            Check::skipped("Load", "Load check not supported on this plan"),
+        ])
     }
 }

@@ -1,30 +1,21 @@
 //! `kigo scheduler:jobs`.
 
 use super::jobs::{outcome, short, when};
-use super::{AppArgs, Context, Ending, Result};
+use super::shared::ListArgs;
+use super::{Context, Ending, Result};
 use wire::scheduler::Job;
 
 /// List the jobs of an app's scheduler
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    app: AppArgs,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    list: ListArgs,
 }
 
 pub(crate) async fn run(context: &Context<'_>, args: Args) -> Result<Ending> {
-    let app = args.app.resolve(context)?;
-    let jobs = context.client()?.jobs(&app).await?;
-    if args.json {
-        context.printer.json(&jobs)?;
-        return Ok(Ending::Done);
-    }
-    if jobs.is_empty() {
-        context.printer.line(format!("{app} has no jobs. Add one with kigo scheduler:add."))?;
-        return Ok(Ending::Done);
-    }
+    let nothing = "no jobs. Add one with kigo scheduler:add.";
+    let found = args.list.list(context, async |client, app| Ok(client.jobs(app).await?), nothing).await?;
+    let Some((app, jobs)) = found else { return Ok(Ending::Done) };
     context.printer.heading(format!("{app} Jobs"))?;
     let head = ["ID", "FREQUENCY", "NEXT RUN", "LAST RUN", "SIZE", "COMMAND"].map(str::to_owned).to_vec();
     let rows: Vec<_> = std::iter::once(head).chain(jobs.iter().map(row)).collect();

@@ -1,16 +1,50 @@
 //! What several commands do alike.
 
-use super::{Context, Result};
+use super::{AppArgs, Context, Result};
 use crate::git;
 use crate::printer::{Action, Printer};
 use anyhow::bail;
 use client::Client;
 use futures_util::StreamExt;
+use serde::Serialize;
 use std::collections::BTreeMap;
 use wire::app::App;
 use wire::authorization::Authorization;
 use wire::buildpack::BuildpackInstallation;
 use wire::release::Release;
+
+/// What a command takes that lists something of an app.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    app: AppArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl ListArgs {
+    /// The app and what it has, for who shows it. `None` where all has been said: as JSON, or that the app has
+    /// `nothing`.
+    pub(crate) async fn list<T: Serialize>(
+        &self,
+        context: &Context<'_>,
+        ask: impl AsyncFnOnce(&Client, &str) -> Result<Vec<T>>,
+        nothing: &str,
+    ) -> Result<Option<(String, Vec<T>)>> {
+        let app = self.app.resolve(context)?;
+        let found = ask(&context.client()?, &app).await?;
+        if self.json {
+            context.printer.json(&found)?;
+            return Ok(None);
+        }
+        if found.is_empty() {
+            context.printer.line(format!("{app} has {nothing}"))?;
+            return Ok(None);
+        }
+        Ok(Some((app, found)))
+    }
+}
 
 /// Quotes a value for a POSIX shell where that is needed.
 pub(crate) fn quote(value: &str) -> String {

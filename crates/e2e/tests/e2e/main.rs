@@ -5,6 +5,7 @@
 //! the run.
 
 mod addons;
+mod addons_test;
 mod backups;
 mod catalog;
 mod catalog_backups;
@@ -18,6 +19,7 @@ mod failures;
 mod hostile_builds;
 mod isolation;
 mod kills;
+mod kills_addons;
 mod languages;
 mod notices;
 mod papertrail;
@@ -50,6 +52,7 @@ const SHARED: &[(&str, Shared)] = &[
     ("addons::postgres_and_redis", addons::postgres_and_redis),
     ("catalog::every_service", catalog::every_service),
     ("catalog::the_example_of_the_document", catalog::the_example_of_the_document),
+    ("addons_test::a_definition_is_tried", addons_test::a_definition_is_tried),
     ("catalog::many_at_once", catalog::many_at_once),
     ("redis::the_official_cli", redis::the_official_cli),
     ("partners::a_service_that_others_run", partners::a_service_that_others_run),
@@ -155,6 +158,7 @@ const ALONE: &[(&str, Alone)] = &[
     ("kills::during_a_scale_up", kills::during_a_scale_up),
     ("kills::during_a_tail", kills::during_a_tail),
     ("kills::during_tests", kills::during_tests),
+    ("kills_addons::while_hooks_are_at_work", kills_addons::while_hooks_are_at_work),
     ("kills::during_steady_traffic", kills::during_steady_traffic),
 ];
 

@@ -26,11 +26,55 @@ pub(crate) fn every_command(server: &Server) -> Result<()> {
             }
         }
         ensure!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+        diagnosed(&app).await?;
         larger_plans(&app).await?;
         app.answers("databases").await?;
         app.heroku(&["apps:destroy", "--confirm", &app.name])?.ok()?;
         Ok(())
     })
+}
+
+/// All checks are made, somebody who waits is found, and the report can be had again.
+async fn diagnosed(app: &App<'_>) -> Result<()> {
+    let json = |words: &[&str]| -> Result<serde_json::Value> {
+        Ok(serde_json::from_str(&app.heroku(words)?.ok()?.stdout)?)
+    };
+    let of_check = |report: &serde_json::Value, name: &str| -> Result<serde_json::Value> {
+        let found = report["checks"].as_array().and_then(|all| all.iter().find(|one| one["name"] == name));
+        found.cloned().with_context(|| format!("no {name} in {report}"))
+    };
+    let report = json(&["pg:diagnose", "OWN", "--json"])?;
+    let skipped = |one: &serde_json::Value| one["status"] == "skipped";
+    ensure!(
+        report["checks"].as_array().is_some_and(|all| all.len() == 14 && !all.iter().any(skipped)),
+        "{report}"
+    );
+    let id = report["id"].as_str().context("no id")?;
+    ensure!(json(&["pg:diagnose", id, "--json"])? == report, "the report has changed");
+    let hold = ["pg:psql", "OWN", "--command", "BEGIN; CREATE TABLE held (); SELECT pg_sleep(1000)"];
+    let wait = ["pg:psql", "OWN", "--command", "CREATE TABLE held ()"];
+    let mut waiting = Vec::new();
+    for words in [hold, wait] {
+        let mut command = app.server.heroku_command(&words)?;
+        command.arg("--app").arg(&app.name).stdin(std::process::Stdio::null());
+        waiting
+            .push(command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn()?);
+    }
+    let blocked = until("the second to wait for the first", async || {
+        let report = json(&["pg:diagnose", "OWN", "--json"]).map_err(|error| format!("{error:#}"))?;
+        let check = of_check(&report, "Blocking Queries").map_err(|error| format!("{error:#}"))?;
+        if check["status"] == "red" { Ok(check) } else { Err(check.to_string()) }
+    })
+    .await;
+    // Both end with their connections.
+    app.heroku(&["pg:killall", "OWN"])?.ok()?;
+    for mut child in waiting {
+        child.wait()?;
+    }
+    let blocked = blocked?;
+    let statement = blocked["results"][0]["blocking_statement"].as_str().unwrap_or_default();
+    ensure!(statement.contains("pg_sleep"), "{blocked}");
+    Ok(())
 }
 
 /// A server of one's own is started anew, of another size; one that is shared learns of the limits.

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::process::Stdio;
 
 /// `heroku redis:cli` with these lines typed in.
-fn typed(app: &App<'_>, store: &str, lines: &str) -> Result<String> {
+pub(crate) fn typed(app: &App<'_>, store: &str, lines: &str) -> Result<String> {
     let mut command = app.server.heroku_command(&["redis:cli", store, "--app", &app.name])?;
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     child.stdin.take().context("no input")?.write_all(lines.as_bytes())?;

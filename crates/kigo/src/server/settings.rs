@@ -9,7 +9,7 @@ use ipnet::Ipv4Net;
 use reconcile::Shelf;
 use std::net::{IpAddr, Ipv4Addr};
 
-pub(super) fn local_config(config: &Config) -> Result<LocalConfig> {
+pub(crate) fn local_config(config: &Config) -> Result<LocalConfig> {
     let resolvers: Vec<_> = config
         .dns
         .iter()

@@ -16,6 +16,7 @@ mod papertrail;
 mod partners;
 mod registry;
 mod releases;
+mod reports;
 mod scheduler;
 mod test_builds;
 mod transfers;

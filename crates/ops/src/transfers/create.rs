@@ -115,11 +115,15 @@ pub(crate) async fn by_url(ops: &Ops, tx: &mut Tx, url: &str) -> Result<Option<A
             None => None,
         };
         let (Some(run), Some(instance)) = (&service.run, instance) else { continue };
-        let place = Place { host: instance.address, port: run.port };
-        for credential in store::credentials::of_addon(tx, addon.id).await? {
-            let vars = service.config_vars("X", Some(place), &credential.values).unwrap_or_default();
-            if vars.values().any(|value| value == url) {
-                return Ok(Some(addon.id));
+        let credentials = store::credentials::of_addon(tx, addon.id).await?;
+        // To a pool of connections leads another port.
+        for port in std::iter::once(run.port).chain(run.pooling_port) {
+            let place = Place { host: instance.address, port };
+            for credential in &credentials {
+                let vars = service.config_vars("X", Some(place), &credential.values).unwrap_or_default();
+                if vars.values().any(|value| value == url) {
+                    return Ok(Some(addon.id));
+                }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Databases: `/client/v11/databases/{database}`, `/postgres/v0/databases/{database}`.
 
 use crate::Time;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -113,4 +113,57 @@ pub struct Login {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreateCredential {
     pub name: String,
+}
+
+/// Body of `POST /reports`. What the client has found out itself is not needed.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct CreateReport {
+    pub app: String,
+    /// The name of the config var that leads to the database.
+    pub database: String,
+    pub url: String,
+}
+
+/// What was found out about a database.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    pub id: Uuid,
+    pub app: String,
+    pub database: String,
+    pub created_at: Time,
+    pub checks: Vec<Check>,
+}
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    pub name: String,
+    /// `red`, `yellow`, `green` or `skipped`.
+    pub status: &'static str,
+    pub results: Results,
+}
+
+/// What a check found: a table, or for one that was not made the reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Results {
+    Table(Vec<Columns>),
+    Reason(Columns),
+}
+
+/// Names and values. The CLI shows them in the order in which they are written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Columns(pub Vec<(String, String)>);
+
+impl Serialize for Columns {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+/// One thing that a database says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metric {
+    pub name: String,
+    pub value: String,
 }
