@@ -5,6 +5,7 @@ use crate::run;
 use anyhow::{Context, Result, bail, ensure};
 use e2e::{App, Server, until};
 use std::collections::BTreeSet;
+use std::process::Stdio;
 
 const LINES: &str = include_str!("pg-commands.tsv");
 
@@ -54,12 +55,19 @@ async fn diagnosed(app: &App<'_>) -> Result<()> {
     let hold = ["pg:psql", "OWN", "--command", "BEGIN; CREATE TABLE held (); SELECT pg_sleep(1000)"];
     let wait = ["pg:psql", "OWN", "--command", "CREATE TABLE held ()"];
     let mut waiting = Vec::new();
-    for words in [hold, wait] {
+    let begin = |words: [&str; 4]| {
         let mut command = app.server.heroku_command(&words)?;
-        command.arg("--app").arg(&app.name).stdin(std::process::Stdio::null());
-        waiting
-            .push(command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn()?);
-    }
+        command.arg("--app").arg(&app.name).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        anyhow::Ok(command.spawn()?)
+    };
+    waiting.push(begin(hold)?);
+    // The other one would not wait if it were the first.
+    let held = until("the first to hold its lock", async || {
+        let running = app.heroku(&["pg:ps", "OWN"]).map_err(|error| format!("{error:#}"))?.all();
+        if running.contains("pg_sleep(1000)") { Ok(()) } else { Err(running) }
+    })
+    .await;
+    waiting.push(begin(wait)?);
     let blocked = until("the second to wait for the first", async || {
         let report = json(&["pg:diagnose", "OWN", "--json"]).map_err(|error| format!("{error:#}"))?;
         let check = of_check(&report, "Blocking Queries").map_err(|error| format!("{error:#}"))?;
@@ -71,6 +79,7 @@ async fn diagnosed(app: &App<'_>) -> Result<()> {
     for mut child in waiting {
         child.wait()?;
     }
+    held?;
     let blocked = blocked?;
     let statement = blocked["results"][0]["blocking_statement"].as_str().unwrap_or_default();
     ensure!(statement.contains("pg_sleep"), "{blocked}");
