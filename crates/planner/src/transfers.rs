@@ -1,6 +1,10 @@
 //! When a scheduled backup is due, and which backups are not kept any more.
 
-use domain::{AddonId, Proof, Retention, Schedule, Transfer, TransferId, TransferKind, TransferState};
+use crate::addons::Seen;
+use domain::{
+    Addon, AddonId, AddonState, InstanceId, Proof, Retention, Schedule, Transfer, TransferId, TransferKind,
+    TransferState,
+};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,6 +66,27 @@ pub fn overdue(
     let good = own().filter(|one| one.is_backup() && (one.proof == Proof::Proven || !provable));
     let since = good.map(|one| one.created_at).max().max(Some(schedule.created_at))?;
     (now.duration_since(since) > OVERDUE && schedule.overdue != Some(since)).then_some(since)
+}
+
+/// Add-ons that are given up, and have a backup to be made before what they hold goes: one that is under
+/// way, or waits for its turn while there is a service to ask.
+pub fn last_backups(
+    transfers: &[Transfer],
+    addons: &[Addon],
+    seen: &BTreeMap<InstanceId, Seen>,
+) -> BTreeSet<AddonId> {
+    let is_last = |one: &Transfer, addon: &Addon| {
+        let ready = || addon.instance.is_some_and(|id| seen.get(&id) == Some(&Seen::Ready));
+        one.kind == TransferKind::Backup
+            && one.from == Some(addon.id)
+            && match one.state {
+                TransferState::Running => true,
+                TransferState::Pending => ready(),
+                TransferState::Succeeded | TransferState::Failed | TransferState::Cancelled => false,
+            }
+    };
+    let leaving = addons.iter().filter(|addon| addon.state == AddonState::Deprovisioning);
+    leaving.filter(|addon| transfers.iter().any(|one| is_last(one, addon))).map(|addon| addon.id).collect()
 }
 
 /// What is known of the add-ons that transfers belong to.
@@ -142,7 +167,7 @@ fn calendar(time: Timestamp) -> [i64; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{AppId, ScheduleId};
+    use domain::{AccountId, AppId, ScheduleId};
 
     fn time(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -267,6 +292,44 @@ mod tests {
         let mut failed = backup(1, "2026-02-01T00:00:00Z", false);
         failed.state = TransferState::Failed;
         assert!(kept(&[failed], usual, true, now).is_empty());
+    }
+
+    #[test]
+    fn what_is_given_up_waits_for_its_last_backup() {
+        let (instance, id) = (InstanceId::new(), AddonId::new());
+        let addon = |state| Addon {
+            id,
+            app: AppId::new(),
+            user: AccountId::new(),
+            service: "db".into(),
+            plan: "small".into(),
+            name: "db-clear-1".into(),
+            state,
+            instance: Some(instance),
+            attempts: 0,
+            retry_at: None,
+            failure: None,
+            over_limit: false,
+            created_at: time("2026-03-01T00:00:00Z"),
+            updated_at: time("2026-03-01T00:00:00Z"),
+        };
+        let of = |kind, state, from| {
+            let made = backup(1, "2026-03-01T05:00:00Z", false);
+            Transfer { kind, state, from: Some(from), ..made }
+        };
+        let waits = |transfer: Transfer, state, seen: Option<Seen>| {
+            let seen = seen.into_iter().map(|seen| (instance, seen)).collect();
+            last_backups(&[transfer], &[addon(state)], &seen).contains(&id)
+        };
+        use {AddonState::*, TransferKind::*};
+        let (running, pending) = (TransferState::Running, TransferState::Pending);
+        assert!(waits(of(Backup, running, id), Deprovisioning, None));
+        assert!(waits(of(Backup, pending, id), Deprovisioning, Some(Seen::Ready)));
+        assert!(!waits(of(Backup, pending, id), Deprovisioning, Some(Seen::Starting)), "nobody to ask");
+        assert!(!waits(of(Backup, TransferState::Succeeded, id), Deprovisioning, Some(Seen::Ready)));
+        assert!(!waits(of(Backup, running, AddonId::new()), Deprovisioning, Some(Seen::Ready)));
+        assert!(!waits(of(Copy, running, id), Deprovisioning, Some(Seen::Ready)));
+        assert!(!waits(of(Backup, running, id), Provisioned, Some(Seen::Ready)));
     }
 
     #[test]

@@ -318,7 +318,7 @@ impl Starter {
         let nudge = self.nudged_by(&[]);
         self.start(storage::Watch { ops: ops.clone(), servers: storage }, nudge);
 
-        let nudge = self.nudged_by(&[Table::Addons]);
+        let nudge = self.nudged_by(&[Table::Addons, Table::Transfers]);
         nudge.on(engine.changes(), &self.shutdown);
         nudge.on(collected.changes(), &self.shutdown);
         let worker = services::Worker::new(

@@ -183,6 +183,8 @@ impl Services {
         let errands = store::errands::pending(&mut tx).await?;
         let credentials = store::credentials::pending(&mut tx).await?;
         let origins = store::origins::list(&mut tx).await?;
+        let leaving = addons.iter().any(|addon| addon.state == AddonState::Deprovisioning);
+        let transfers = if leaving { store::transfers::list(&mut tx).await? } else { Vec::new() };
         drop(tx);
         // A container without a row: its instance was taken away by a server that was killed then.
         for id in observed.keys().filter(|id| instances.iter().all(|one| one.id != **id)) {
@@ -200,6 +202,7 @@ impl Services {
             };
             (*id, seen)
         });
+        let seen: BTreeMap<_, _> = seen.collect();
         let mut outgrown = BTreeSet::new();
         for instance in &instances {
             let addon = addons.iter().find(|one| one.instance == Some(instance.id));
@@ -213,8 +216,9 @@ impl Services {
                 outgrown.insert(instance.id);
             }
         }
-        let (busy, starting) = self.at_work.with(|busy| (busy.addons.clone(), busy.instances.clone()));
-        Ok(World { instances, addons, credentials, errands, seen: seen.collect(), outgrown, busy, starting })
+        let (mut busy, starting) = self.at_work.with(|busy| (busy.addons.clone(), busy.instances.clone()));
+        busy.extend(planner::transfers::last_backups(&transfers, &addons, &seen));
+        Ok(World { instances, addons, credentials, errands, seen, outgrown, busy, starting })
     }
 
     /// Instances that have run for a while begin anew with their next failure.

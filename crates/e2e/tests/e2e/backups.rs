@@ -39,7 +39,7 @@ pub(crate) fn made_restored_and_proven(server: &Server) -> Result<()> {
         copied(&app)?;
         scheduled(&app).await?;
         damaged(&app).await?;
-        outlived(&app)?;
+        outlived(&app).await?;
         app.heroku(&["apps:destroy", "--confirm", &app.name])?.ok()?;
         Ok(())
     })
@@ -124,15 +124,25 @@ async fn damaged(app: &App<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Backups are there when the add-on is not any more.
-fn outlived(app: &App<'_>) -> Result<()> {
-    app.heroku(&["pg:backups:capture", "DATABASE"])?.ok()?;
-    app.heroku(&["addons:destroy", "keeper-main", "--confirm", &app.name])?.ok()?;
-    let list = app.heroku(&["pg:backups"])?.ok()?.stdout;
-    let name =
-        list.lines().filter_map(|line| line.split_whitespace().next()).find(|word| word.starts_with("b0"));
-    let name = name.with_context(|| list.clone())?;
-    app.heroku(&["pg:backups:restore", name, "VAULT", "--confirm", &app.name])?.ok()?;
+/// The backup that is being made when the add-on is destroyed is made, and there when the add-on is not any
+/// more.
+async fn outlived(app: &App<'_>) -> Result<()> {
+    let id = addon(app, "DATABASE").await?;
+    let (status, begun) =
+        app.server.api("POST", &format!("/client/v11/databases/{id}/backups"), None).await?;
+    ensure!(status == 201, "{status} {begun}");
+    let path = format!("/apps/{}/addons/{id}", app.name);
+    let (status, gone) = app.server.api("DELETE", &path, None).await?;
+    ensure!(status == 200, "{status} {gone}");
+    let path = format!("/client/v11/apps/{}/transfers/{}", app.name, begun["num"]);
+    let ended = until("the last backup to end", async || {
+        let (_, seen) = app.server.api("GET", &path, None).await.map_err(|error| format!("{error:#}"))?;
+        if seen["finished_at"].is_string() { Ok(seen) } else { Err(seen.to_string()) }
+    })
+    .await?;
+    ensure!(ended["succeeded"] == true, "{ended}");
+    let name = format!("b{:03}", begun["num"].as_u64().context("no number")?);
+    app.heroku(&["pg:backups:restore", &name, "VAULT", "--confirm", &app.name])?.ok()?;
     ensure!(ask(app, "VAULT", SUM)?.starts_with("100001 "), "not the same");
     Ok(())
 }

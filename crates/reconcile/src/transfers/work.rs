@@ -104,7 +104,9 @@ impl Worker {
 
     /// Dumps the add-on that a transfer is from.
     async fn take(&self, transfer: &Transfer, part: &Path, stop: &CancellationToken) -> Outcome<Done> {
-        let place = self.place(transfer.from).await?;
+        // One that is given up stays until its last backup is made.
+        let states = &[AddonState::Provisioned, AddonState::Deprovisioning];
+        let place = self.place(transfer.from, states).await?;
         let script = script(place.definition.hooks.backup.as_deref(), "make backups")?;
         let limit = place.offer.disk.saturating_mul(DISKS * MIB).max(LEAST);
         let told = self.hook(transfer.id, &place, script, &[], Dump::Into(part, limit), stop).await?;
@@ -122,7 +124,7 @@ impl Worker {
 
     /// Puts a dump into the add-on that a transfer is to.
     async fn put(&self, transfer: &Transfer, dump: &Path, stop: &CancellationToken) -> Outcome<Done> {
-        let place = self.place(transfer.to).await?;
+        let place = self.place(transfer.to, &[AddonState::Provisioned]).await?;
         let script = script(place.definition.hooks.restore.as_deref(), "restore backups")?;
         let bytes = tokio::fs::metadata(dump).await.map_err(Error::io("look at a dump"))?.len();
         if bytes == 0 {
@@ -134,7 +136,7 @@ impl Worker {
     }
 
     async fn download(&self, transfer: &Transfer, part: &Path, stop: &CancellationToken) -> Outcome<()> {
-        let place = self.place(transfer.to).await?;
+        let place = self.place(transfer.to, &[AddonState::Provisioned]).await?;
         let limit = place.offer.disk.saturating_mul(DISKS * MIB).max(LEAST);
         let networks = &self.settings.source_networks;
         let fetched = tokio::select! {
@@ -147,13 +149,13 @@ impl Worker {
     }
 
     /// Where an add-on lives, and how one gets in.
-    async fn place(&self, addon: Option<AddonId>) -> Outcome<Place<'_>> {
+    async fn place(&self, addon: Option<AddonId>, states: &[AddonState]) -> Outcome<Place<'_>> {
         let mut tx = self.services.ops.store().read().await?;
         let addon = match addon {
             Some(id) => store::addons::by_id(&mut tx, id).await?,
             None => None,
         };
-        let addon = addon.filter(|addon| addon.state == AddonState::Provisioned);
+        let addon = addon.filter(|addon| states.contains(&addon.state));
         let gone = || Stop::Failed("its add-on is gone".into());
         let addon = addon.ok_or_else(gone)?;
         let instance = match addon.instance {
