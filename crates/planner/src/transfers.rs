@@ -296,6 +296,10 @@ mod tests {
 
     #[test]
     fn what_is_given_up_waits_for_its_last_backup() {
+        use {
+            AddonState::{Deprovisioning, Provisioned},
+            TransferKind::{Backup, Copy},
+        };
         let (instance, id) = (InstanceId::new(), AddonId::new());
         let addon = |state| Addon {
             id,
@@ -321,7 +325,6 @@ mod tests {
             let seen = seen.into_iter().map(|seen| (instance, seen)).collect();
             last_backups(&[transfer], &[addon(state)], &seen).contains(&id)
         };
-        use {AddonState::*, TransferKind::*};
         let (running, pending) = (TransferState::Running, TransferState::Pending);
         assert!(waits(of(Backup, running, id), Deprovisioning, None));
         assert!(waits(of(Backup, pending, id), Deprovisioning, Some(Seen::Ready)));

@@ -33,7 +33,7 @@ pub(crate) enum FetchError {
 }
 
 /// Downloads `url` into the blob store and checks it against `checksum` (`SHA256:<hex>`), if there
-/// is one. Of the server's own network only what is `allowed` can be reached, see [`reach`]. The
+/// is one. Of the server's own network only what is `allowed` can be reached, see `reach`. The
 /// address itself is not repeated in errors, for it may hold a password.
 pub(crate) async fn fetch(
     images: &ImageStore,
